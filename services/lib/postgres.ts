@@ -1,0 +1,166 @@
+// Postgres: a pool that survives restarts of the server, transactions, and connection failures told apart from faults of ours.
+// Types: int8 becomes number (beyond 2^53 the query fails), date and numeric stay text, timestamptz becomes Date.
+import pg from "pg";
+import { ServiceError } from "./errors.ts";
+import type { Log } from "./log.ts";
+
+type Query = { text: string; values?: readonly unknown[]; name?: string };
+
+export type QueryResult<Row> = { rows: Row[]; rowCount: number | null };
+
+/** What store functions take: the pool, or the transaction they are part of. */
+export type Queryable = {
+  query<Row extends object = Record<string, unknown>>(
+    query: string | Query,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>;
+};
+
+/** One connection of the pool. Release it exactly once; `broken` destroys it instead of giving it to the next. */
+export type Connection = Queryable & { release(broken?: boolean): void };
+
+export type Pool = Queryable & AsyncDisposable & { connect(): Promise<Connection> };
+
+type PoolOptions = {
+  url: string;
+  /** Most connections held at a time. */
+  size: number;
+  log: Log;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+};
+
+const connectTimeoutMs = 2_000;
+const statementTimeoutMs = 30_000;
+
+/** Opens no connection yet. Every connection failure surfaces as UNAVAILABLE `database_unavailable`. */
+export function createPool({ url, size, log, applicationName }: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    application_name: applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: statementTimeoutMs,
+    types: { getTypeParser },
+  });
+  pool.on("error", (error) => log.warn({ err: error }, "idle database connection lost"));
+  return {
+    query: (query, values) => send(pool, query, values),
+    connect: () => checkOut(pool),
+    [Symbol.asyncDispose]: () => pool.end(),
+  };
+}
+
+async function checkOut(pool: pg.Pool): Promise<Connection> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toUnavailable(error) ?? error;
+  });
+  // Without a listener a connection lost between two queries would end the process; the next query reports it.
+  const ignore = (): void => undefined;
+  client.on("error", ignore);
+  return {
+    query: (query, values) => send(client, query, values),
+    release(broken = false) {
+      client.off("error", ignore);
+      client.release(broken);
+    },
+  };
+}
+
+async function send<Row extends object>(
+  target: pg.Pool | pg.PoolClient,
+  query: string | Query,
+  values: readonly unknown[] | undefined,
+): Promise<QueryResult<Row>> {
+  try {
+    const { text, values: own, name } = typeof query === "string" ? { text: query, values, name: undefined } : query;
+    return await target.query<Row>({
+      text,
+      ...(own !== undefined && { values: [...own] }),
+      ...(name !== undefined && { name }),
+    });
+  } catch (error) {
+    throw toUnavailable(error) ?? error;
+  }
+}
+
+/**
+ * Runs `fn` in one transaction: commits when it resolves, rolls back when it throws.
+ * If the connection dies during commit the outcome is unknown, so what is called this way must bear repeating.
+ */
+export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<T>): Promise<T> {
+  const connection = await pool.connect();
+  let broken = true;
+  try {
+    await connection.query("begin");
+    const result = await fn(connection);
+    await connection.query("commit");
+    broken = false;
+    return result;
+  } catch (error) {
+    broken = await connection.query("rollback").then(
+      () => false,
+      () => true,
+    );
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
+
+/** Whether the error is a unique key violation, of the named constraint if one is given. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === "23505" &&
+    (constraint === undefined || error.constraint === constraint)
+  );
+}
+
+// Admin shutdown, crash shutdown, cannot connect now, too many connections, and class 08 (connection exceptions).
+const unavailableStates = /^(57P0[1235]|53300|08...)$/;
+const unavailableCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]);
+// pg reports these two kinds without a code.
+const unavailableMessages =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
+
+/** An UNAVAILABLE ServiceError if the error means that Postgres cannot be reached now; undefined for every other error. */
+export function toUnavailable(error: unknown): ServiceError | undefined {
+  if (!(error instanceof Error) || error instanceof ServiceError) return undefined;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message)) return undefined;
+  return new ServiceError("UNAVAILABLE", "database_unavailable", "database cannot be reached", { cause: error });
+}
+
+const { builtins } = pg.types;
+const int8Array = 1016;
+const dateArray = 1182;
+
+function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
+  switch (oid) {
+    case builtins.INT8:
+      return toSafeInteger;
+    case builtins.DATE:
+      return (value) => value;
+    case int8Array:
+      return (value) => parseArray(value).map(toSafeInteger);
+    case dateArray:
+      return parseArray;
+    default:
+      return format === "binary" ? pg.types.getTypeParser(oid, "binary") : pg.types.getTypeParser(oid, "text");
+  }
+}
+
+function toSafeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`int8 value ${text} does not fit a number`);
+  return value;
+}
+
+/** One-dimensional arrays of values that need no quotes. */
+function parseArray(text: string): string[] {
+  return text === "{}" ? [] : text.slice(1, -1).split(",");
+}
