@@ -20,7 +20,9 @@ export function readEnv<Schema extends z.ZodObject>(
   env: Record<string, string | undefined>,
 ): z.output<Schema> {
   const given = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => (env[name] === undefined || env[name] === "" ? [] : [[name, env[name]]])),
+    Object.keys(schema.shape).flatMap((name) =>
+      env[name] === undefined || env[name] === "" ? [] : [[name, env[name]]],
+    ),
   );
   const result = schema.safeParse(given);
   if (result.success) return result.data;
@@ -73,7 +75,9 @@ export function readSecretFile(path: string): string {
   try {
     content = readFileSync(path, "utf8").trim();
   } catch (error) {
-    throw new ConfigError([`secret file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+    throw new ConfigError([
+      `secret file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    ]);
   }
   if (content === "") throw new ConfigError([`secret file ${path} is empty`]);
   return content;

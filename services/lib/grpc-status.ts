@@ -17,7 +17,8 @@ export function toStatus(error: ServiceError): WireStatus {
 /** What a failed call means to the caller. Without a reason from the peer, the reason is the code in lower case. */
 export function fromStatus(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "number") return ServiceError.from(error);
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "number")
+    return ServiceError.from(error);
   const code: Code = codeOfStatus(error.code);
   const metadata = "metadata" in error && error.metadata instanceof Metadata ? error.metadata : undefined;
   const reason = first(metadata, reasonKey) ?? code.toLowerCase();

@@ -52,9 +52,16 @@ async function answer(
     case "/healthz":
       return send(response, 200, "text/plain", "ok\n");
     case "/readyz": {
-      const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const));
+      const results = await Promise.all(
+        Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const),
+      );
       const ready = results.every(([, ok]) => ok);
-      return send(response, ready ? 200 : 503, "application/json", JSON.stringify({ ready, checks: Object.fromEntries(results) }));
+      return send(
+        response,
+        ready ? 200 : 503,
+        "application/json",
+        JSON.stringify({ ready, checks: Object.fromEntries(results) }),
+      );
     }
     case "/metrics":
       return send(response, 200, registry.contentType, await registry.metrics());

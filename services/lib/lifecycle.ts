@@ -17,7 +17,10 @@ type RunOptions = {
  * The first SIGTERM or SIGINT aborts the signal, disposes what was started and exits 0; the second exits 1 at once.
  * A start that fails prints one line (or the list of configuration faults) and exits 1.
  */
-export async function run(start: (signal: AbortSignal) => Promise<Started>, { shutdownMs = 8_000 }: RunOptions = {}): Promise<never> {
+export async function run(
+  start: (signal: AbortSignal) => Promise<Started>,
+  { shutdownMs = 8_000 }: RunOptions = {},
+): Promise<never> {
   const stopping = new AbortController();
   const stopped = new Promise<number>((resolve) => {
     const onSignal = (): void => {

@@ -17,10 +17,11 @@ export function createLog({ service, level, destination }: LogOptions): Log {
     base: { service },
     timestamp: stdTimeFunctions.isoTime,
     messageKey: "message",
+    // For bindings of child loggers, which no formatter sees; by pino's own means, so at the top level only.
+    redact: { paths: [...secretKeys, "accessToken", "access_token", "appSecret", "app_secret"], censor: removed },
     serializers: { err: describeError, error: describeError },
     formatters: {
       level: (label: string) => ({ level: label }),
-      bindings: (bindings: Record<string, unknown>) => redact(bindings, 0),
       log: (fields: Record<string, unknown>) => redact(fields, 0),
     },
   };
@@ -49,12 +50,13 @@ const secretKeys = new Set([
   "payload",
   "parameters",
 ]);
+const removed = "[removed]";
 const maxDepth = 5;
 
 function redact(fields: Record<string, unknown>, depth: number): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) {
-    result[key] = secretKeys.has(key.toLowerCase().replaceAll("_", "")) ? "[removed]" : redactValue(value, depth);
+    result[key] = secretKeys.has(key.toLowerCase().replaceAll("_", "")) ? removed : redactValue(value, depth);
   }
   return result;
 }

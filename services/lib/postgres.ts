@@ -28,17 +28,20 @@ type PoolOptions = {
   log: Log;
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  /** Queries of one connection go out without waiting for the answers to those before. Default false. */
+  pipeline?: boolean;
 };
 
 const connectTimeoutMs = 2_000;
 const statementTimeoutMs = 30_000;
 
 /** Opens no connection yet. Every connection failure surfaces as UNAVAILABLE `database_unavailable`. */
-export function createPool({ url, size, log, applicationName }: PoolOptions): Pool {
+export function createPool({ url, size, log, applicationName, pipeline = false }: PoolOptions): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
     application_name: applicationName,
+    pipeline,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
@@ -122,7 +125,15 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 
 // Admin shutdown, crash shutdown, cannot connect now, too many connections, and class 08 (connection exceptions).
 const unavailableStates = /^(57P0[1235]|53300|08...)$/;
-const unavailableCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH"]);
+const unavailableCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+]);
 // pg reports these two kinds without a code.
 const unavailableMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
@@ -131,7 +142,8 @@ const unavailableMessages =
 export function toUnavailable(error: unknown): ServiceError | undefined {
   if (!(error instanceof Error) || error instanceof ServiceError) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message)) return undefined;
+  if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message))
+    return undefined;
   return new ServiceError("UNAVAILABLE", "database_unavailable", "database cannot be reached", { cause: error });
 }
 

@@ -3,6 +3,7 @@
 import { type Attributes, type Context, context, isSpanContextValid, SpanStatusCode, trace } from "@opentelemetry/api";
 
 let enabled = false;
+const exportTimeoutMs = 2_000;
 
 /**
  * Starts exporting spans if OTEL_EXPORTER_OTLP_ENDPOINT is set in `env`; else does nothing.
@@ -16,7 +17,11 @@ export async function startTelemetry(
   if (url === undefined || url === "") return { [Symbol.asyncDispose]: () => Promise.resolve() };
   const { NodeSDK } = await import("@opentelemetry/sdk-node");
   const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-grpc");
-  const sdk = new NodeSDK({ serviceName: service, traceExporter: new OTLPTraceExporter({ url }), instrumentations: [] });
+  const sdk = new NodeSDK({
+    serviceName: service,
+    traceExporter: new OTLPTraceExporter({ url, timeoutMillis: exportTimeoutMs }),
+    instrumentations: [],
+  });
   sdk.start();
   enabled = true;
   return {

@@ -1,0 +1,218 @@
+// NATS: a connection that never gives up, streams that keep by interest with their durable consumers, and the reading loop.
+// A lost message costs latency, never data: every event can be made again from Postgres.
+import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import type { ConsumerConfig, JetStreamManager } from "@nats-io/jetstream";
+import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
+import { ServiceError } from "./errors.ts";
+import { sleep } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import { backoffMs, type ConsumeOptions, type Event, pinnedGroup, readOnce } from "./nats-reader.ts";
+
+export type { Event, NatsConnection };
+
+/** A NATS connection that is drained on dispose. */
+export type Nats = NatsConnection & AsyncDisposable;
+
+type ConnectOptions = {
+  /** One address, or several separated by commas. */
+  url: string;
+  /** Shown in the server's list of connections. */
+  name: string;
+  log: Log;
+};
+
+const firstConnectMs = 20_000;
+
+/** Waits up to 20 s for the first connection, then keeps reconnecting for ever. Rejects with UNAVAILABLE `nats_unavailable`. */
+export async function connectNats({ url, name, log }: ConnectOptions): Promise<Nats> {
+  const giveUpAt = performance.now() + firstConnectMs;
+  for (;;) {
+    try {
+      const nc = await connect({
+        servers: url.split(","),
+        name,
+        timeout: 2_000,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 250,
+        reconnectJitter: 250,
+        pingInterval: 10_000,
+        maxPingOut: 2,
+      });
+      void logStatus(nc, log);
+      return Object.assign(nc, { [Symbol.asyncDispose]: () => closeQuietly(nc) });
+    } catch (error) {
+      if (performance.now() > giveUpAt) {
+        throw new ServiceError("UNAVAILABLE", "nats_unavailable", `NATS cannot be reached at ${url}`, { cause: error });
+      }
+      log.info({ url }, "NATS is not ready yet");
+      await sleep(250);
+    }
+  }
+}
+
+async function logStatus(nc: NatsConnection, log: Log): Promise<void> {
+  for await (const status of nc.status()) {
+    switch (status.type) {
+      case "disconnect":
+        log.warn({ server: status.server }, "NATS connection lost");
+        break;
+      case "reconnect":
+        log.info({ server: status.server }, "NATS connection restored");
+        break;
+      case "error":
+        log.warn({ err: status.error }, "NATS reports an error");
+        break;
+      default:
+    }
+  }
+}
+
+/** Draining needs a server; when it is away, or slow, the connection is simply closed. */
+async function closeQuietly(nc: NatsConnection): Promise<void> {
+  if (nc.isClosed()) return;
+  await Promise.race([nc.drain().catch(() => undefined), sleep(1_000)]);
+  await nc.close();
+}
+
+export type DurableConsumer = {
+  durable: string;
+  filterSubjects: readonly string[];
+  /** After how long without a sign of life the pinned reader is replaced, in ms. Default 5 s, at least 4 s. */
+  takeOverMs?: number;
+};
+
+type StreamOptions = {
+  name: string;
+  subjects: readonly string[];
+  /** 1, or 3 on a NATS cluster. */
+  replicas: number;
+  /** All readers of the stream. They are made with it, before the first publish: what nobody waits for is not kept. */
+  consumers: readonly DurableConsumer[];
+};
+
+// Events that a dead reader held are given out again after this time: before its successor can be pinned (the reader's last
+// pull lives 1.5 s), so that the successor gets the oldest first.
+const ackWaitMs = 3_000;
+const defaultTakeOverMs = 5_000;
+const readyMs = 20_000;
+
+/** Makes the stream and its durable consumers, or brings their settings up to date. Unknown consumers are left alone. */
+export async function ensureStream(
+  nc: NatsConnection,
+  { name, subjects, replicas, consumers }: StreamOptions,
+): Promise<void> {
+  const config = {
+    name,
+    subjects: [...subjects],
+    num_replicas: replicas,
+    retention: RetentionPolicy.Interest,
+    storage: StorageType.File,
+  };
+  await retryWhileStarting(async () => {
+    const manager = await jetstreamManager(nc, { checkAPI: false });
+    if (await exists(manager, name)) await manager.streams.update(name, config);
+    else await manager.streams.add(config);
+    for (const consumer of consumers) await ensureConsumer(manager, name, consumerConfig(consumer));
+  });
+}
+
+type DurableConfig = Partial<ConsumerConfig> & { durable_name: string };
+
+async function ensureConsumer(manager: JetStreamManager, stream: string, config: DurableConfig): Promise<void> {
+  try {
+    await manager.consumers.add(stream, config);
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError) || error.code !== consumerExists) throw error;
+    await manager.consumers.update(stream, config.durable_name, config);
+  }
+}
+
+function consumerConfig({ durable, filterSubjects, takeOverMs = defaultTakeOverMs }: DurableConsumer): DurableConfig {
+  return {
+    durable_name: durable,
+    filter_subjects: [...filterSubjects],
+    deliver_policy: DeliverPolicy.All,
+    // Not "all": an acknowledgement of a newer event would cover older ones that a dead reader had been given and lost.
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: 1_024,
+    priority_groups: [pinnedGroup],
+    priority_policy: "pinned_client",
+    priority_timeout: nanos(takeOverMs),
+  };
+}
+
+// Codes of the JetStream API.
+const streamNotFound = 10_059;
+const consumerExists = 10_148;
+
+async function exists(manager: JetStreamManager, stream: string): Promise<boolean> {
+  try {
+    await manager.streams.info(stream);
+    return true;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === streamNotFound) return false;
+    throw error;
+  }
+}
+
+/** JetStream answers some seconds after its server does, later still in a cluster. */
+async function retryWhileStarting(task: () => Promise<void>): Promise<void> {
+  const giveUpAt = performance.now() + readyMs;
+  for (;;) {
+    try {
+      return await task();
+    } catch (error) {
+      const isRefusal = error instanceof JetStreamApiError && error.status < 500;
+      if (isRefusal || performance.now() > giveUpAt) throw error;
+      await sleep(250);
+    }
+  }
+}
+
+/**
+ * Reads a durable consumer for as long as it lives: through restarts of NATS, and before the stream exists.
+ * Acknowledges a batch only after `handle` resolved; when it rejects, the same batch goes again after 0.2 to 5 s, for ever.
+ * On dispose the pin is given back, so that another copy goes on at once.
+ */
+export function consume(options: ConsumeOptions): AsyncDisposable {
+  const { stream, durable, signal, log } = options;
+  const own = new AbortController();
+  const ending = signal === undefined ? own.signal : AbortSignal.any([own.signal, signal]);
+  const finished = (async () => {
+    for (let attempt = 0; !ending.aborted; attempt += 1) {
+      try {
+        await readOnce(options, ending, () => (attempt = -1));
+      } catch (error) {
+        if (!ending.aborted) log.info({ err: error, stream, durable }, "consumer cannot be read yet, will try again");
+      }
+      await sleep(backoffMs(attempt), ending);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      own.abort();
+      await finished;
+    },
+  };
+}
+
+/** Hands every message on the subject to `fn`; nothing is stored or repeated. Dispose ends the subscription. */
+export function subscribeCore(
+  nc: NatsConnection,
+  subject: string,
+  fn: (data: Uint8Array, subject: string) => void,
+): AsyncDisposable {
+  const subscription = nc.subscribe(subject, {
+    callback: (error, message) => {
+      if (error === null) fn(message.data, message.subject);
+    },
+  });
+  return {
+    [Symbol.asyncDispose]() {
+      subscription.unsubscribe();
+      return Promise.resolve();
+    },
+  };
+}

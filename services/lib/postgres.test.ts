@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { privateDatabase } from "#test/env/postgres.ts";
+import { testLog } from "#test/env/log.ts";
+import { createPool, isUniqueViolation, transaction } from "./postgres.ts";
+
+const database = await privateDatabase();
+after(() => database[Symbol.asyncDispose]());
+const { pool } = database;
+await pool.query("create table notes (id integer primary key, note text)");
+
+test("int8 is a number, date is text, timestamptz is a Date, arrays of them too", async () => {
+  const { rows } = await pool.query(`
+    select 9007199254740991::bigint as big, '{1,2}'::bigint[] as bigs, date '2026-03-01' as day,
+      '{2026-03-01}'::date[] as days, timestamptz '2026-03-01T00:00:00Z' as at, 1.10::numeric as price`);
+  assert.deepEqual(rows[0], {
+    big: 9_007_199_254_740_991,
+    bigs: [1, 2],
+    day: "2026-03-01",
+    days: ["2026-03-01"],
+    at: new Date("2026-03-01T00:00:00Z"),
+    price: "1.10",
+  });
+  await assert.rejects(pool.query("select 9007199254740993::bigint"), /does not fit a number/);
+});
+
+test("a transaction commits what it returns from and rolls back what throws", async () => {
+  const saved = await transaction(pool, async (tx) => {
+    await tx.query({ name: "insert_note", text: "insert into notes values ($1, $2)", values: [1, "kept"] });
+    return "kept";
+  });
+  assert.equal(saved, "kept");
+  await assert.rejects(
+    transaction(pool, async (tx) => {
+      await tx.query("insert into notes values (2, 'lost')");
+      throw new Error("changed my mind");
+    }),
+    /changed my mind/,
+  );
+  const { rows } = await pool.query<{ id: number }>("select id from notes");
+  assert.deepEqual(rows, [{ id: 1 }]);
+});
+
+test("a unique violation is told from other errors, by constraint if asked", async () => {
+  const error: unknown = await transaction(pool, async (tx) => {
+    await tx.query("insert into notes values (7, 'a'), (7, 'b')");
+  }).catch((thrown: unknown) => thrown);
+  assert.ok(isUniqueViolation(error));
+  assert.ok(isUniqueViolation(error, "notes_pkey"));
+  assert.ok(!isUniqueViolation(error, "other_key"));
+  assert.ok(!isUniqueViolation(new Error("x")));
+});
+
+test("a connection that is cut in mid-transaction is UNAVAILABLE, destroyed, and the pool goes on", async () => {
+  const cut = transaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ pid: number }>("select pg_backend_pid() as pid");
+    await pool.query("select pg_terminate_backend($1)", [rows[0]?.pid]);
+    await tx.query("select pg_sleep(1)");
+  });
+  await assert.rejects(cut, { code: "UNAVAILABLE", reason: "database_unavailable" });
+  const { rows } = await pool.query("select 1 as one");
+  assert.deepEqual(rows, [{ one: 1 }]);
+});
+
+test("a server that is not there is UNAVAILABLE", async () => {
+  await using nowhere = createPool({
+    url: "postgres://u:p@127.0.0.1:1/x",
+    size: 1,
+    log: testLog,
+    applicationName: "test",
+  });
+  await assert.rejects(nowhere.query("select 1"), { code: "UNAVAILABLE", reason: "database_unavailable" });
+  await assert.rejects(
+    transaction(nowhere, () => Promise.resolve()),
+    { code: "UNAVAILABLE" },
+  );
+});
