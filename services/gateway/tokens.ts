@@ -1,0 +1,63 @@
+// Who may call the API: bearer tokens, found in Postgres by their SHA-256, and the token file that fills them.
+// A hash is looked up, never compared, so the time of an answer tells nothing of a token.
+import { createHash } from "node:crypto";
+import { readSecretFile } from "#lib/config.ts";
+import { type Loop, loop } from "#lib/lifecycle.ts";
+import type { Log } from "#lib/log.ts";
+import type { Queryable } from "#lib/postgres.ts";
+import { loadTokenName, replaceFileTokens } from "./store.ts";
+
+type Options = { db: Queryable; now: () => Date };
+
+export type Tokens = {
+  /** Whether the token is valid, by what Postgres said at most 10 s ago. Throws UNAVAILABLE if it cannot be asked. */
+  isValid(token: string): Promise<boolean>;
+};
+
+const cachedMs = 10_000;
+/** Wrong tokens are cached too; the oldest go first. */
+const cachedTokens = 10_000;
+
+type Cached = { isValid: Promise<boolean>; askedAt: number };
+
+export function createTokens({ db, now }: Options): Tokens {
+  const cache = new Map<string, Cached>();
+  return {
+    isValid(token) {
+      const hash = hashOf(token);
+      const key = hash.toString("base64");
+      const time = now().getTime();
+      const cached = cache.get(key);
+      if (cached !== undefined && time - cached.askedAt < cachedMs) return cached.isValid;
+      const isValid = loadTokenName(db, hash, now()).then((name) => name !== undefined);
+      isValid.catch(() => cache.delete(key));
+      cache.delete(key);
+      cache.set(key, { isValid, askedAt: time });
+      const [oldest] = cache.keys();
+      if (cache.size > cachedTokens && oldest !== undefined) cache.delete(oldest);
+      return isValid;
+    },
+  };
+}
+
+function hashOf(token: string): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+const rereadMs = 5_000;
+
+/** Writes the file's tokens to Postgres now, and again whenever the file changes. Throws if it cannot be read at first. */
+export async function followTokenFile({ db, now, path, log }: Options & { path: string; log: Log }): Promise<Loop> {
+  let written = "";
+  async function write(): Promise<void> {
+    const content = readSecretFile(path);
+    if (content === written) return;
+    const lines = content.split("\n").map((line) => line.trim());
+    const hashes = lines.filter((line) => line !== "").map(hashOf);
+    await replaceFileTokens(db, hashes, now());
+    written = content;
+    log.info({ tokens: hashes.length }, "token file taken over");
+  }
+  await write();
+  return loop({ name: "token file", intervalMs: rereadMs, log, task: write });
+}
