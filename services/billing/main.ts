@@ -1,0 +1,5 @@
+import { run } from "#lib/lifecycle.ts";
+import { readConfig } from "./config.ts";
+import { startBilling } from "./start.ts";
+
+await run(() => startBilling({ config: readConfig(), now: () => new Date() }));

@@ -1,0 +1,46 @@
+// The SQL of billing. A window only ever grows, so saving the later of two needs no lock.
+import type { Queryable } from "#lib/postgres.ts";
+import { closed, type Window } from "./domain/window.ts";
+
+/** A window belongs to a number and a user. */
+export type WindowKey = { phoneNumberId: string; userId: string };
+
+type WindowRow = { closes_at: Date | null };
+
+/** In the order asked; a key without a row is closed. */
+export async function loadWindows(db: Queryable, keys: readonly WindowKey[]): Promise<Window[]> {
+  const { rows } = await db.query<WindowRow>({
+    name: "load_windows",
+    text: `
+      select w.closes_at
+      from unnest($1::text[], $2::text[]) with ordinality as asked (phone_number_id, user_id, position)
+      left join billing.windows w using (phone_number_id, user_id)
+      order by asked.position`,
+    values: [keys.map(({ phoneNumberId }) => phoneNumberId), keys.map(({ userId }) => userId)],
+  });
+  return rows.map(fromRow);
+}
+
+function fromRow({ closes_at: closesAt }: WindowRow): Window {
+  return closesAt === null ? closed : { state: "open", closesAt };
+}
+
+/** Rows go in key order, so that two writers never wait for each other; an earlier closing time than the stored one changes nothing. */
+export async function saveWindows(db: Queryable, windows: readonly (WindowKey & { closesAt: Date })[]): Promise<void> {
+  await db.query({
+    name: "save_windows",
+    text: `
+      insert into billing.windows as w (phone_number_id, user_id, closes_at)
+      select phone_number_id, user_id, closes_at
+      from unnest($1::text[], $2::text[], $3::timestamptz[]) as saved (phone_number_id, user_id, closes_at)
+      order by phone_number_id, user_id
+      on conflict (phone_number_id, user_id) do update
+      set closes_at = excluded.closes_at
+      where w.closes_at < excluded.closes_at`,
+    values: [
+      windows.map(({ phoneNumberId }) => phoneNumberId),
+      windows.map(({ userId }) => userId),
+      windows.map(({ closesAt }) => closesAt),
+    ],
+  });
+}
