@@ -1,0 +1,208 @@
+// The SQL of templates: the templates themselves. The accounts' timetable is in account-store.ts.
+import type { Queryable } from "#lib/postgres.ts";
+import type { Review } from "./domain/state.ts";
+import type { Plan, Reviewed, TemplateKey } from "./domain/sync.ts";
+
+/** A template belongs to a business account. */
+export type AccountTemplateKey = TemplateKey & { wabaId: string };
+
+export type StoredTemplate = AccountTemplateKey & {
+  templateId: string;
+  category: string;
+  status: string;
+  quality: string;
+  parameterFormat: string;
+  componentsJson: string;
+  syncedAt: Date | undefined;
+};
+
+type TemplateRow = {
+  waba_id: string;
+  name: string;
+  language: string;
+  template_id: string;
+  category: string;
+  status: string;
+  quality: string;
+  parameter_format: string;
+  components_json: string;
+  synced_at: Date | null;
+};
+
+const templateColumns = `t.waba_id, t.name, t.language, t.template_id, t.category, t.status, t.quality, t.parameter_format,
+  t.components_json, a.synced_at`;
+
+function fromRow(row: TemplateRow): StoredTemplate {
+  return {
+    wabaId: row.waba_id,
+    name: row.name,
+    language: row.language,
+    templateId: row.template_id,
+    category: row.category,
+    status: row.status,
+    quality: row.quality,
+    parameterFormat: row.parameter_format,
+    componentsJson: row.components_json,
+    syncedAt: row.synced_at ?? undefined,
+  };
+}
+
+/** By name and language; an empty filter passes all. */
+export async function loadTemplates(
+  db: Queryable,
+  { wabaId, name, status }: { wabaId: string; name: string; status: string },
+): Promise<StoredTemplate[]> {
+  const { rows } = await db.query<TemplateRow>({
+    name: "load_templates",
+    text: `
+      select ${templateColumns}
+      from templates.templates t
+      left join templates.accounts a using (waba_id)
+      where t.waba_id = $1 and ($2 = '' or t.name = $2) and ($3 = '' or t.status = $3)
+      order by t.name, t.language`,
+    values: [wabaId, name, status],
+  });
+  return rows.map(fromRow);
+}
+
+/** Those that exist, in no order. */
+export async function loadTemplatesByKey(
+  db: Queryable,
+  keys: readonly AccountTemplateKey[],
+): Promise<StoredTemplate[]> {
+  const { rows } = await db.query<TemplateRow>({
+    name: "load_templates_by_key",
+    text: `
+      select ${templateColumns}
+      from (select distinct * from unnest($1::text[], $2::text[], $3::text[]) as asked (waba_id, name, language)) as asked
+      join templates.templates t using (waba_id, name, language)
+      left join templates.accounts a using (waba_id)`,
+    values: keyArrays(keys),
+  });
+  return rows.map(fromRow);
+}
+
+function keyArrays(keys: readonly AccountTemplateKey[]): string[][] {
+  return [keys.map(({ wabaId }) => wabaId), keys.map(({ name }) => name), keys.map(({ language }) => language)];
+}
+
+export type StoredReview = AccountTemplateKey & Reviewed;
+
+type ReviewRow = AccountTemplateKey & {
+  waba_id: string;
+  category: string;
+  category_at: Date;
+  status: string;
+  status_at: Date;
+  quality: string;
+  quality_at: Date;
+};
+
+// What a reading confirmed is as new as the reading.
+const reviewColumns = `t.waba_id, t.name, t.language, t.category, t.status, t.quality,
+  greatest(t.category_at, a.synced_at) as category_at,
+  greatest(t.status_at, a.synced_at) as status_at,
+  greatest(t.quality_at, a.synced_at) as quality_at`;
+
+function toReview(row: ReviewRow): StoredReview {
+  return {
+    wabaId: row.waba_id,
+    name: row.name,
+    language: row.language,
+    review: {
+      category: { value: row.category, at: row.category_at },
+      status: { value: row.status, at: row.status_at },
+      quality: { value: row.quality, at: row.quality_at },
+    },
+  };
+}
+
+/** Holds the rows until the transaction ends, in key order. */
+export async function lockReviews(tx: Queryable, keys: readonly AccountTemplateKey[]): Promise<StoredReview[]> {
+  const { rows } = await tx.query<ReviewRow>({
+    name: "lock_reviews",
+    text: `
+      select ${reviewColumns}
+      from templates.templates t
+      left join templates.accounts a using (waba_id)
+      where (t.waba_id, t.name, t.language) in (select * from unnest($1::text[], $2::text[], $3::text[]))
+      order by t.waba_id, t.name, t.language
+      for update of t`,
+    values: keyArrays(keys),
+  });
+  return rows.map(toReview);
+}
+
+/** The same for all templates of an account. */
+export async function lockAccountReviews(tx: Queryable, wabaId: string): Promise<StoredReview[]> {
+  const { rows } = await tx.query<ReviewRow>({
+    name: "lock_account_reviews",
+    text: `
+      select ${reviewColumns}
+      from templates.templates t
+      left join templates.accounts a using (waba_id)
+      where t.waba_id = $1
+      order by t.waba_id, t.name, t.language
+      for update of t`,
+    values: [wabaId],
+  });
+  return rows.map(toReview);
+}
+
+/** Of rows that are locked. */
+export async function saveReviews(tx: Queryable, reviews: readonly StoredReview[]): Promise<void> {
+  await tx.query({
+    name: "save_reviews",
+    text: `
+      update templates.templates t
+      set category = saved.category, category_at = saved.category_at,
+        status = saved.status, status_at = saved.status_at,
+        quality = saved.quality, quality_at = saved.quality_at
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::text[], $9::timestamptz[])
+        as saved (waba_id, name, language, category, category_at, status, status_at, quality, quality_at)
+      where t.waba_id = saved.waba_id and t.name = saved.name and t.language = saved.language`,
+    values: [...keyArrays(reviews), ...reviewArrays(reviews)],
+  });
+}
+
+function reviewArrays(reviews: readonly { review: Review }[]): (string | Date)[][] {
+  return [
+    reviews.map(({ review }) => review.category.value),
+    reviews.map(({ review }) => review.category.at),
+    reviews.map(({ review }) => review.status.value),
+    reviews.map(({ review }) => review.status.at),
+    reviews.map(({ review }) => review.quality.value),
+    reviews.map(({ review }) => review.quality.at),
+  ];
+}
+
+/** Rows in which nothing changed are not written, so a reading of an account that rests costs no write. */
+export async function upsertTemplates(tx: Queryable, wabaId: string, templates: Plan["upserts"]): Promise<void> {
+  await tx.query({
+    name: "upsert_templates",
+    text: `
+      insert into templates.templates as t (waba_id, name, language, category, category_at, status, status_at,
+        quality, quality_at, template_id, parameter_format, components_json, rejected_reason)
+      select *
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[],
+        $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[])
+      order by 2, 3
+      on conflict (waba_id, name, language) do update
+      set category = excluded.category, category_at = excluded.category_at,
+        status = excluded.status, status_at = excluded.status_at,
+        quality = excluded.quality, quality_at = excluded.quality_at,
+        template_id = excluded.template_id, parameter_format = excluded.parameter_format,
+        components_json = excluded.components_json, rejected_reason = excluded.rejected_reason
+      where (t.category, t.status, t.quality, t.template_id, t.parameter_format, t.components_json, t.rejected_reason)
+        is distinct from (excluded.category, excluded.status, excluded.quality, excluded.template_id,
+          excluded.parameter_format, excluded.components_json, excluded.rejected_reason)`,
+    values: [
+      ...keyArrays(templates.map((template) => ({ ...template, wabaId }))),
+      ...reviewArrays(templates),
+      templates.map(({ templateId }) => templateId),
+      templates.map(({ parameterFormat }) => parameterFormat),
+      templates.map(({ componentsJson }) => componentsJson),
+      templates.map(({ rejectedReason }) => rejectedReason),
+    ],
+  });
+}
