@@ -1,0 +1,24 @@
+// Everything quality reads from its environment.
+import { z } from "zod";
+import { databaseEnv, durationMs, natsEnv, processEnv, readEnv } from "#lib/config.ts";
+
+const schema = z.object({
+  ...processEnv,
+  ...databaseEnv,
+  ...natsEnv,
+  /** host:port of the messages service, which knows where the numbers are connected. */
+  MESSAGES_ADDRESS: z.string().regex(/^\S+:\d{1,5}$/, "expected host:port"),
+  /** How often a number's facts are read from WhatsApp without any news of it. Stretched by up to a tenth, at random. */
+  REFRESH_EVERY_MS: durationMs.min(1_000).default(3_600_000),
+  /** How often it is looked for numbers that are due; news are followed at once. */
+  REFRESH_POLL_MS: durationMs.min(10).default(5_000),
+  /** Where traces go; empty: nowhere. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** Throws with every fault listed. */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  return readEnv(schema, env);
+}

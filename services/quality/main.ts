@@ -1,0 +1,5 @@
+import { run } from "#lib/lifecycle.ts";
+import { readConfig } from "./config.ts";
+import { startQuality } from "./start.ts";
+
+await run(() => startQuality({ config: readConfig(), now: () => new Date() }));
