@@ -1,0 +1,349 @@
+// Webhooks as its peers and its customers meet it: news in by JetStream, signed posts out, subscriptions by gRPC.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { verify } from "#dialects/signature.ts";
+import {
+  AccountEventSchema,
+  ForeignStatusEventSchema,
+  InboundEventSchema,
+} from "#proto/heliograph/messages/v1/events_pb.ts";
+import { DeliveryState, EventKind, type SubscriptionSchema } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
+import { until } from "#test/until.ts";
+import { createWorld, newMessage, phoneNumberId, type Service, wabaId, type World } from "./test-service.ts";
+
+const at = timestampFromDate(new Date("2026-11-22T12:00:00Z"));
+const place = { phoneNumberId, wabaId, displayPhoneNumber: "15550009999" };
+let world: World;
+let service: Service;
+
+before(async () => {
+  world = await createWorld();
+  service = await world.start();
+});
+
+after(() => world[Symbol.asyncDispose]());
+
+/** A subscription of this name, at this path of the receiver, until it is disposed. */
+async function subscribe(name: string, more: MessageInitShape<typeof SubscriptionSchema> = {}) {
+  const { webhooks } = service;
+  await webhooks.applySubscription({
+    subscription: { name, url: world.receiver.url(`/${name}`), secrets: [`key of ${name}`], ...more },
+  });
+  return {
+    received: () => world.receiver.on(`/${name}`),
+    labels: () => world.receiver.on(`/${name}`).map(({ label }) => label),
+    async status() {
+      const { status } = await webhooks.getSubscription({ name });
+      assert.ok(status);
+      return status;
+    },
+    [Symbol.asyncDispose]: async () => void (await webhooks.removeSubscription({ name })),
+  };
+}
+
+test("every kind of news arrives in the Cloud dialect, signed", async () => {
+  await using all = await subscribe("all");
+  const message = newMessage();
+  await world.status(message, "delivered");
+  const inbound = { ...place, eventId: "wamid.IN==.received", wamid: "wamid.IN==", from: "15550001111", at };
+  const messageJson = Buffer.from(
+    '{"from":"15550001111","id":"wamid.IN==","timestamp":"1","type":"text","text":{"body":"añá"}}',
+  );
+  await world.publish(
+    `wa.inbound.received.${phoneNumberId}`,
+    toBinary(
+      InboundEventSchema,
+      create(InboundEventSchema, { ...inbound, profileName: "Ana", type: "text", messageJson }),
+    ),
+  );
+  const foreign = {
+    ...place,
+    eventId: "wamid.OTHER.read",
+    wamid: "wamid.OTHER",
+    status: "read",
+    recipient: "15550001111",
+    at,
+  };
+  await world.publish(
+    `wa.status.passed.${phoneNumberId}`,
+    toBinary(ForeignStatusEventSchema, create(ForeignStatusEventSchema, foreign)),
+  );
+  const field = "message_template_status_update";
+  const account = {
+    eventId: "a1b2",
+    wabaId,
+    field,
+    valueJson: Buffer.from('{"message_template_id":12345678901234567890}'),
+    at,
+  };
+  await world.publish(
+    `wa.account.${field}.${wabaId}`,
+    toBinary(AccountEventSchema, create(AccountEventSchema, account)),
+  );
+
+  await until(() => all.received().length === 4);
+  const byId = new Map(all.received().map((received) => [received.headers["webhook-id"], received]));
+  assert.deepEqual(
+    new Set(byId.keys()),
+    new Set([`${message.messageId}-1-delivered`, "a1b2", "wamid-IN==-received", "wamid-OTHER-read"]),
+  );
+  const status = byId.get(`${message.messageId}-1-delivered`);
+  assert.deepEqual(JSON.parse(String(status?.body)), {
+    object: "whatsapp_business_account",
+    entry: [
+      {
+        id: wabaId,
+        changes: [
+          {
+            field: "messages",
+            value: {
+              messaging_product: "whatsapp",
+              metadata: { display_phone_number: "15550009999", phone_number_id: phoneNumberId },
+              statuses: [
+                {
+                  id: message.wamid,
+                  status: "delivered",
+                  timestamp: "1795348800",
+                  recipient_id: "15550001111",
+                  biz_opaque_callback_data: "order-42",
+                },
+              ],
+            },
+          },
+        ],
+      },
+    ],
+  });
+  assert.match(String(byId.get("wamid-IN==-received")?.body), /"text":\{"body":"añá"\}/);
+  assert.match(String(byId.get("a1b2")?.body), /"message_template_id":12345678901234567890/);
+  for (const { headers, body } of all.received()) {
+    assert.ok(verify(["key of all"], body, String(headers["x-hub-signature-256"])));
+    assert.equal(headers["content-type"], "application/json");
+    assert.equal(headers["user-agent"], "heliograph/dev");
+    assert.equal(headers["heliograph-attempt"], "1");
+  }
+});
+
+test("an event that comes again is delivered once", async () => {
+  await using once = await subscribe("once");
+  const [first, second] = [newMessage(), newMessage()];
+  await world.status(first, "sent");
+  await world.status(first, "sent");
+  await until(() => once.received().length === 1);
+  await world.status(first, "sent");
+  await world.status(second, "sent");
+  await until(() => once.labels().includes(`${second.wamid} sent`));
+  assert.equal(once.received().length, 2);
+});
+
+test("a failed attempt is repeated, the same but for its number, and holds back what follows of its message only", async () => {
+  await using bumpy = await subscribe("bumpy");
+  const [message, other] = [newMessage(), newMessage()];
+  let failures = 3;
+  world.receiver.answer("/bumpy", ({ label }) => (label === `${message.wamid} sent` && failures-- > 0 ? 500 : 200));
+  for (const verb of ["sent", "delivered", "read"]) await world.status(message, verb);
+  await world.status(other, "sent");
+  await until(() => bumpy.received().length === 7);
+  assert.deepEqual(
+    bumpy.labels().filter((label) => label.startsWith(message.wamid)),
+    ["sent", "sent", "sent", "sent", "delivered", "read"].map((verb) => `${message.wamid} ${verb}`),
+  );
+  assert.ok(bumpy.labels().indexOf(`${other.wamid} sent`) < 4);
+  const tries = bumpy.received().filter(({ label }) => label === `${message.wamid} sent`);
+  assert.deepEqual(
+    tries.map(({ headers }) => headers["heliograph-attempt"]),
+    ["1", "2", "3", "4"],
+  );
+  assert.equal(new Set(tries.map(({ headers }) => headers["webhook-id"])).size, 1);
+  assert.equal(new Set(tries.map(({ body }) => body.toString("hex"))).size, 1);
+
+  const status = await until(async () => {
+    const found = await bumpy.status();
+    return found.waiting === 0n && found;
+  });
+  assert.equal(status.lastFailure, "HTTP 500");
+  assert.ok(status.lastSuccessAt && status.lastFailureAt && !status.oldestWaitingAt);
+  const { deliveries } = await service.webhooks.listDeliveries({
+    subscription: "bumpy",
+    state: DeliveryState.DELIVERED,
+  });
+  assert.deepEqual(
+    deliveries.map(({ attempts }) => attempts).toSorted((a, b) => a - b),
+    [1, 1, 1, 4],
+  );
+  const { rows } = await world.pool.query<{ attempt: number; status: number }>(
+    "select attempt, status from webhooks.failed_attempts order by attempt",
+  );
+  assert.deepEqual(
+    rows,
+    [1, 2, 3].map((attempt) => ({ attempt, status: 500 })),
+  );
+});
+
+test("an endpoint that hangs delays nobody else", async () => {
+  await using stuck = await subscribe("stuck", { timeoutMs: 60_000, concurrency: 2 });
+  await using well = await subscribe("well");
+  world.receiver.answer("/stuck", () => "hang");
+  for (let count = 0; count < 50; count += 1) await world.status(newMessage(), "sent");
+  await until(() => well.received().length === 50, { timeoutMs: 3_000 });
+  assert.equal(stuck.received().length, 2);
+  assert.equal((await stuck.status()).waiting, 50n);
+  world.receiver.answer("/stuck", () => 200);
+  world.receiver.release(200);
+  await until(() => stuck.received().length === 50);
+});
+
+test("an endpoint that keeps failing is left alone, then gets everything", async () => {
+  await using down = await subscribe("down");
+  world.receiver.answer("/down", () => 500);
+  const messages = Array.from({ length: 60 }, newMessage);
+  for (const message of messages) await world.status(message, "sent");
+  await until(async () => (await down.status()).waiting === 60n);
+  await until(() => down.received().length >= 10);
+  assert.ok(down.received().length < 60);
+  world.receiver.answer("/down", () => 200);
+  await until(async () => (await down.status()).waiting === 0n);
+  const delivered = new Set(down.labels());
+  assert.ok(messages.every(({ wamid }) => delivered.has(`${wamid} sent`)));
+});
+
+test("what is given up is dead, and what follows it goes", async () => {
+  await using brief = await subscribe("brief", { keepTryingSeconds: 1 });
+  const message = newMessage();
+  world.receiver.answer("/brief", ({ label }) => (label.endsWith("sent") ? 500 : 200));
+  await world.status(message, "sent");
+  await world.status(message, "delivered");
+  await until(() => brief.labels().includes(`${message.wamid} delivered`));
+  const status = await until(async () => {
+    const found = await brief.status();
+    return found.waiting === 0n && found;
+  });
+  assert.equal(status.dead, 1n);
+  const { deliveries } = await service.webhooks.listDeliveries({ subscription: "brief", state: DeliveryState.DEAD });
+  assert.deepEqual(
+    deliveries.map(({ eventId, lastFailure }) => [eventId, lastFailure]),
+    [[`${message.messageId}.1.sent`, "HTTP 500"]],
+  );
+});
+
+test("a removed subscription gets nothing more, also what waited", async () => {
+  const message = newMessage();
+  {
+    await using gone = await subscribe("gone");
+    world.receiver.answer("/gone", () => 500);
+    await world.status(message, "sent");
+    await until(() => gone.received().length >= 1);
+  }
+  world.receiver.answer("/gone", () => 200);
+  const before = world.receiver.on("/gone").length;
+  await assert.rejects(service.webhooks.getSubscription({ name: "gone" }), {
+    code: "NOT_FOUND",
+    reason: "subscription_unknown",
+  });
+  await using again = await subscribe("gone");
+  const next = newMessage();
+  await world.status(message, "delivered");
+  await world.status(next, "sent");
+  await until(() => again.labels().includes(`${next.wamid} sent`));
+  assert.deepEqual(
+    again.labels().slice(before).toSorted(),
+    [`${message.wamid} delivered`, `${next.wamid} sent`].toSorted(),
+  );
+});
+
+test("each subscription gets its own kinds, numbers and accounts", async () => {
+  await using inboundOnly = await subscribe("inbound-only", { events: [EventKind.MESSAGES] });
+  await using otherNumber = await subscribe("other-number", { phoneNumberIds: ["42"] });
+  await using thisAccount = await subscribe("this-account", { wabaIds: [wabaId] });
+  const message = newMessage();
+  await world.status(message, "sent");
+  await until(() => thisAccount.received().length === 1);
+  assert.deepEqual([inboundOnly.received().length, otherNumber.received().length], [0, 0]);
+  const { rows } = await world.pool.query<{ count: number }>(
+    `select count(*) from webhooks.deliveries where event_id = $1`,
+    [`${message.messageId}.1.sent`],
+  );
+  assert.equal(rows[0]?.count, 1);
+});
+
+test("a thousand events at once all arrive, once each", async () => {
+  await using many = await subscribe("many");
+  const messages = Array.from({ length: 1_000 }, newMessage);
+  await Promise.all(messages.map((message) => world.status(message, "sent")));
+  await until(() => many.received().length >= 1_000);
+  assert.equal(new Set(many.labels()).size, 1_000);
+  await until(async () => (await many.status()).waiting === 0n);
+  assert.equal(many.received().length, 1_000);
+});
+
+test("a message that is no event is left out and counted, and the next one arrives", async () => {
+  await using next = await subscribe("next");
+  const message = newMessage();
+  await world.publish(`wa.message.sent.${phoneNumberId}`, Buffer.from("nonsense"));
+  await world.publish(
+    `wa.account.x.${wabaId}`,
+    toBinary(AccountEventSchema, create(AccountEventSchema, { eventId: "x", wabaId, valueJson: Buffer.from("{") })),
+  );
+  await world.status(message, "sent");
+  await until(() => next.labels().includes(`${message.wamid} sent`));
+  const metrics = await (await fetch(`${service.http}/metrics`)).text();
+  assert.match(metrics, /webhooks_events_ignored_total\{why="malformed".*\} 2/);
+  assert.match(metrics, /webhooks_attempts_total\{subscription="next",outcome="delivered".*\} 1/);
+  assert.match(metrics, /webhooks_waiting\{subscription="next".*\}/);
+  assert.equal((await fetch(`${service.http}/readyz`)).status, 200);
+});
+
+test("deliveries are listed page by page, newest first", async () => {
+  await using paged = await subscribe("paged");
+  const messages = Array.from({ length: 5 }, newMessage);
+  for (const message of messages) await world.status(message, "sent");
+  await until(() => paged.received().length === 5);
+  const seen: string[] = [];
+  for (let pageToken: string | undefined; pageToken !== "";) {
+    const page = await service.webhooks.listDeliveries({
+      subscription: "paged",
+      pageSize: 2,
+      pageToken: pageToken ?? "",
+    });
+    assert.ok(page.deliveries.length <= 2);
+    seen.push(...page.deliveries.map(({ eventId }) => eventId));
+    pageToken = page.nextPageToken;
+  }
+  assert.deepEqual(seen, messages.map(({ messageId }) => `${messageId}.1.sent`).toReversed());
+  await assert.rejects(service.webhooks.listDeliveries({ subscription: "nobody" }), { code: "NOT_FOUND" });
+  await assert.rejects(service.webhooks.replayDeliveries({ subscription: "paged" }), { code: "UNIMPLEMENTED" });
+});
+
+test("applied again under its name, a subscription is changed and keeps what waits", async () => {
+  await using moved = await subscribe("moved");
+  world.receiver.answer("/moved", () => 500);
+  const message = newMessage();
+  await world.status(message, "sent");
+  await until(() => moved.received().length >= 1);
+  await service.webhooks.applySubscription({
+    subscription: { name: "moved", url: world.receiver.url("/new-place"), secrets: ["new key"], concurrency: 3 },
+  });
+  await until(() => world.receiver.on("/new-place").some(({ label }) => label === `${message.wamid} sent`));
+  const [received] = world.receiver.on("/new-place");
+  assert.ok(received && verify(["new key"], received.body, String(received.headers["x-hub-signature-256"])));
+  const { subscriptions } = await service.webhooks.listSubscriptions({});
+  const listed = subscriptions.filter(({ name }) => name === "moved");
+  assert.deepEqual(
+    listed.map(({ concurrency, secrets }) => ({ concurrency, secrets })),
+    [{ concurrency: 3, secrets: [] }],
+  );
+});
+
+test("what answers nothing in time, or sends elsewhere, or asks for patience, has not got it", async () => {
+  await using slow = await subscribe("slow", { timeoutMs: 100 });
+  await using elsewhere = await subscribe("elsewhere");
+  world.receiver.answer("/slow", () => "hang");
+  world.receiver.answer("/elsewhere", () => ({ status: 302, headers: { location: "/well" } }));
+  await world.status(newMessage(), "sent");
+  await until(async () => (await slow.status()).lastFailure === "no answer within 100 ms");
+  await until(async () => (await elsewhere.status()).lastFailure === "HTTP 302");
+  world.receiver.answer("/elsewhere", () => ({ status: 204, headers: {} }));
+  await until(async () => (await elsewhere.status()).waiting === 0n);
+});
