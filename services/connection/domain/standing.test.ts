@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nextStanding, openStanding, type Standing, type StandingEvent } from "./standing.ts";
+
+const trouble: StandingEvent = {
+  event: "trouble",
+  reason: "token_refused",
+  backoff: { firstMs: 30_000, factor: 2, maxMs: 300_000 },
+};
+const brief: StandingEvent = {
+  event: "trouble",
+  reason: "upstream_unreachable",
+  backoff: { firstMs: 500, factor: 2, maxMs: 30_000 },
+};
+const lost: StandingEvent = { event: "lost" };
+const answer: StandingEvent = { event: "answer" };
+const time: StandingEvent = { event: "time" };
+const tokenChanged: StandingEvent = { event: "token_changed" };
+
+const nowMs = 100_000;
+const resting: Standing = { state: "resting", reason: "token_refused", failures: 2, untilMs: nowMs + 1 };
+const probing: Standing = { state: "probing", failures: 2 };
+
+const cases: [sentence: string, before: Standing, event: StandingEvent, after: Standing][] = [
+  [
+    "trouble makes it rest",
+    openStanding,
+    trouble,
+    { state: "resting", reason: "token_refused", failures: 1, untilMs: nowMs + 30_000 },
+  ],
+  ["a loss is counted", openStanding, lost, { state: "open", losses: 1 }],
+  ["an answer forgets losses", { state: "open", losses: 9 }, answer, openStanding],
+  [
+    "ten losses in a row make it rest",
+    { state: "open", losses: 9 },
+    lost,
+    { state: "resting", reason: "upstream_silent", failures: 1, untilMs: nowMs + 1_000 },
+  ],
+  ["time changes nothing while all is well", openStanding, time, openStanding],
+  ["a rest lasts its time", resting, time, resting],
+  ["then one message probes", { ...resting, untilMs: nowMs }, time, probing],
+  ["answers to what was sent before do not end a rest", resting, answer, resting],
+  ["nor do losses prolong it", resting, lost, resting],
+  [
+    "more trouble of that time moves its end, not its length",
+    resting,
+    trouble,
+    { ...resting, untilMs: nowMs + 60_000 },
+  ],
+  ["but never forward", { ...resting, untilMs: nowMs + 200_000 }, brief, { ...resting, untilMs: nowMs + 200_000 }],
+  ["a new token is tried at once", resting, tokenChanged, probing],
+  [
+    "a new token does not end another rest",
+    { ...resting, reason: "maintenance" },
+    tokenChanged,
+    { ...resting, reason: "maintenance" },
+  ],
+  ["a probe that is answered opens", probing, answer, openStanding],
+  [
+    "a probe that meets trouble rests longer",
+    probing,
+    trouble,
+    { state: "resting", reason: "token_refused", failures: 3, untilMs: nowMs + 120_000 },
+  ],
+  [
+    "so does one that is lost",
+    probing,
+    lost,
+    { state: "resting", reason: "upstream_silent", failures: 3, untilMs: nowMs + 4_000 },
+  ],
+  ["a probe in flight waits", probing, time, probing],
+];
+
+for (const [sentence, before, event, after] of cases) {
+  test(sentence, () => assert.deepEqual(nextStanding(before, event, nowMs, 0), after));
+}

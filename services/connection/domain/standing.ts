@@ -1,0 +1,91 @@
+// How the upstream treats the number as a whole, and so how many messages may be in flight to it.
+//
+//   state    event    next
+//   open     trouble  resting                      probing  trouble  resting, longer
+//   open     lost     resting after 10 in a row    probing  lost     resting, longer
+//   open     answer   open, losses forgotten       probing  answer   open
+//   resting  trouble  resting, the later end       resting  time     probing once its time is over, else resting
+//   resting  lost, answer: resting (they are of messages sent before)
+//   resting for a refused token: a changed token makes it probing at once
+//
+// Probing sends one message at a time: a queue of thousands never finds out by itself, message by message, that nothing has changed.
+import { type Backoff, backoffMs } from "./backoff.ts";
+
+export type Standing =
+  | { state: "open"; losses: number }
+  | { state: "resting"; reason: string; failures: number; untilMs: number }
+  | { state: "probing"; failures: number };
+
+export type StandingEvent =
+  /** A refusal that is about the number or its upstream. */
+  | { event: "trouble"; reason: string; backoff: Backoff }
+  /** No answer: a time-out or a cut connection. */
+  | { event: "lost" }
+  /** Any other answer, also a refusal of the message. */
+  | { event: "answer" }
+  | { event: "time" }
+  | { event: "token_changed" };
+
+export const openStanding: Standing = { state: "open", losses: 0 };
+
+const lossesBeforeRest = 10;
+const silent = {
+  event: "trouble",
+  reason: "upstream_silent",
+  backoff: { firstMs: 1_000, factor: 2, maxMs: 10_000 },
+} as const;
+
+/** `nowMs` is monotonic; `random` is 0 to 1. Returns the same object when nothing changes. */
+export function nextStanding(standing: Standing, event: StandingEvent, nowMs: number, random: number): Standing {
+  switch (standing.state) {
+    case "open":
+      return nextOpen(standing, event, nowMs, random);
+    case "probing":
+      if (event.event === "answer") return openStanding;
+      if (event.event === "lost") return rest(silent, standing.failures + 1, nowMs, random);
+      return event.event === "trouble" ? rest(event, standing.failures + 1, nowMs, random) : standing;
+    case "resting": {
+      if (isOver(standing, event, nowMs)) return { state: "probing", failures: standing.failures };
+      if (event.event !== "trouble") return standing;
+      const again = rest(event, standing.failures, nowMs, random);
+      return again.untilMs > standing.untilMs ? again : standing;
+    }
+  }
+}
+
+function nextOpen(
+  standing: Extract<Standing, { state: "open" }>,
+  event: StandingEvent,
+  nowMs: number,
+  random: number,
+): Standing {
+  switch (event.event) {
+    case "trouble":
+      return rest(event, 1, nowMs, random);
+    case "lost":
+      if (standing.losses + 1 >= lossesBeforeRest) return rest(silent, 1, nowMs, random);
+      return { state: "open", losses: standing.losses + 1 };
+    case "answer":
+      return standing.losses === 0 ? standing : openStanding;
+    case "time":
+    case "token_changed":
+      return standing;
+  }
+}
+
+function isOver(
+  { untilMs, reason }: { untilMs: number; reason: string },
+  { event }: StandingEvent,
+  nowMs: number,
+): boolean {
+  return event === "time" ? nowMs >= untilMs : event === "token_changed" && reason === "token_refused";
+}
+
+function rest(
+  { reason, backoff }: { reason: string; backoff: Backoff },
+  failures: number,
+  nowMs: number,
+  random: number,
+): Extract<Standing, { state: "resting" }> {
+  return { state: "resting", reason, failures, untilMs: nowMs + backoffMs(backoff, failures, random) };
+}

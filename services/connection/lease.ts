@@ -1,0 +1,98 @@
+// A lease that was granted: renews it, and says before each send whether sending is still allowed.
+import type { Client } from "#lib/grpc.ts";
+import { loop, sleep } from "#lib/lifecycle.ts";
+import type { Log } from "#lib/log.ts";
+import type {
+  LeaseGranted,
+  MessagesService,
+  Number,
+  RenewResponse,
+} from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { type Clocks, remainingMs } from "./domain/lease-clock.ts";
+import { isFenced } from "./errors.ts";
+import type { Metrics } from "./metrics.ts";
+
+/** How a granted lease looks to those who send under it. */
+export type Lease = {
+  readonly term: bigint;
+  /** The number as it was last declared. */
+  number(): Number | undefined;
+  /** How long sending is allowed without another renewal; 0: not at all. */
+  remainingMs(): number;
+};
+
+export type KeptLease = Lease & {
+  /** Renews now instead of at the next interval. */
+  renewNow(): void;
+  /** Nothing may be sent any more from this moment. */
+  revoke(): void;
+  stopRenewing(): Promise<void>;
+};
+
+type Options = {
+  phoneNumberId: string;
+  granted: LeaseGranted;
+  /** When Acquire was asked: the lease counts from there. */
+  askedAt: Clocks;
+  messages: Client<typeof MessagesService>;
+  clocks: () => Clocks;
+  log: Log;
+  metrics: Metrics;
+  onRenewed: (reply: RenewResponse) => void;
+  /** Another term was granted. */
+  onFenced: () => void;
+};
+
+const retryShare = 10;
+
+export function keepLease(options: Options): KeptLease {
+  const { phoneNumberId, granted, askedAt, messages, clocks, log, metrics, onRenewed, onFenced } = options;
+  const { term, stopAfterMs, renewEveryMs } = granted;
+  let number = granted.number;
+  let renewedAt = askedAt;
+  let isRevoked = false;
+  let isFirst = true;
+
+  const renewals = loop({
+    name: "renew",
+    intervalMs: renewEveryMs,
+    log,
+    async task(signal) {
+      if (isFirst) {
+        isFirst = false;
+        return;
+      }
+      const startedAt = clocks();
+      try {
+        const reply = await messages.renew({ phoneNumberId, term }, { deadlineMs: renewEveryMs, signal });
+        renewedAt = startedAt;
+        number = reply.number ?? number;
+        onRenewed(reply);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isFenced(error)) return onFenced();
+        metrics.renewalFailures.inc();
+        log.warn({ err: error, term, remainingMs: leftMs() }, "lease was not renewed, will ask again");
+        await sleep(renewEveryMs / retryShare, signal);
+        return "again";
+      }
+    },
+  });
+
+  function leftMs(): number {
+    return isRevoked ? 0 : remainingMs({ renewedAt, stopAfterMs }, clocks());
+  }
+
+  return {
+    term,
+    number: () => number,
+    remainingMs: leftMs,
+    renewNow: () => renewals.wake(),
+    revoke() {
+      isRevoked = true;
+    },
+    async stopRenewing() {
+      await renewals[Symbol.asyncDispose]();
+    },
+  };
+}

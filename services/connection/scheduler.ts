@@ -1,0 +1,239 @@
+// Sends for one number under one lease: takes messages from the queue as fast as it may, and settles what became of them.
+// Wakes come from outside (news, renewals) and from within (due times, freed room, pace); at rest nothing runs.
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Client } from "#lib/grpc.ts";
+import { sleep } from "#lib/lifecycle.ts";
+import type { Log } from "#lib/log.ts";
+import type { MessagesService, Outcome as Receipt, RenewResponse } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { createBeginning } from "./beginning.ts";
+import type { Config } from "./config.ts";
+import { backoffMs } from "./domain/backoff.ts";
+import type { Clocks } from "./domain/lease-clock.ts";
+import type { FactsSource } from "./facts.ts";
+import type { Lease } from "./lease.ts";
+import type { Metrics, Snapshot } from "./metrics.ts";
+import { Queue } from "./queue.ts";
+import { createReceipts, type Receipts } from "./receipts.ts";
+import { createSender, type Sent } from "./sender.ts";
+import type { Sending } from "./session.ts";
+import { Throttle } from "./throttle.ts";
+import type { Token } from "./token.ts";
+import type { Upstream } from "./upstream.ts";
+import { type Held, toBroken, toRefused, toTaken, toUnknown } from "./wire.ts";
+
+type Options = {
+  config: Config;
+  lease: Lease;
+  messages: Client<typeof MessagesService>;
+  facts: FactsSource;
+  upstream: Upstream;
+  token: Token;
+  now: () => Date;
+  clocks: () => Clocks;
+  log: Log;
+  metrics: Metrics;
+  onFenced: () => void;
+};
+
+// Of a spec that names none.
+const defaultRate = 20;
+// For the last outcomes, after the wire is quiet.
+const reportMs = 1_500;
+// A message that could not be begun for sure is not tried again at once.
+const handedBackMs = 200;
+
+export class Scheduler implements Sending {
+  readonly #options: Options;
+  /** Between Begin and the outcome; the value tells whether the message is on the wire. */
+  readonly #inFlight = new Map<Held, boolean>();
+  readonly #throttle: Throttle;
+  readonly #queue: Queue;
+  readonly #receipts: Receipts;
+  readonly #send: (held: Held) => Promise<Sent>;
+  /** Ends what is on the wire. */
+  readonly #cut = new AbortController();
+  /** Ends the reporting. */
+  readonly #close = new AbortController();
+  readonly #quiet = Promise.withResolvers<void>();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopping = false;
+
+  constructor(options: Options) {
+    const { config, lease, clocks, messages, log, metrics } = options;
+    const phoneNumberId = config.PHONE_NUMBER_ID;
+    const { term } = lease;
+    const messagesPerSecond = (): number => lease.number()?.spec?.messagesPerSecond || defaultRate;
+    const nowMs = (): number => clocks().monotonicMs;
+    this.#options = options;
+    this.#throttle = new Throttle({
+      messagesPerSecond,
+      inFlightLimit: config.IN_FLIGHT_LIMIT,
+      token: options.token,
+      nowMs,
+      onStanding: (standing) => log.info({ standing }, "standing with the upstream changed"),
+    });
+    this.#receipts = createReceipts({
+      ...options,
+      phoneNumberId,
+      term,
+      signal: this.#close.signal,
+      onWritten: (receipt) => this.#written(receipt),
+    });
+    this.#queue = new Queue({
+      ...options,
+      heldLimit: config.HELD_LIMIT,
+      messagesPerSecond,
+      nowMs,
+      wabaId: () => lease.number()?.wabaId ?? "",
+      claim: (request, signal) => messages.claim({ phoneNumberId, term, ...request }, { signal }),
+      mayClaim: () => lease.remainingMs() > 0 && !this.#throttle.isResting,
+      pairWaitMs: (recipient) => this.#throttle.pairWaitMs(recipient),
+      unreportedIds: this.#receipts.pendingIds,
+      report: (receipt) => this.#receipts.add(receipt),
+      count: (outcome) => metrics.outcomes.inc({ outcome }),
+      onReady: () => this.#pump(),
+    });
+    this.#send = createSender({
+      ...options,
+      phoneNumberId,
+      beginning: createBeginning({ ...options, phoneNumberId, term, signal: this.#cut.signal }),
+      signal: this.#cut.signal,
+      onWire: (held) => this.#onWire(held),
+    });
+  }
+
+  /** The ledger may have work. */
+  wake(): void {
+    this.#queue.wake();
+  }
+
+  renewed({ workDue }: RenewResponse): void {
+    if (workDue) this.#queue.wake();
+    else this.#queue.poke();
+    this.#pump();
+  }
+
+  async stop(): Promise<void> {
+    const { config, lease, log } = this.#options;
+    this.#isStopping = true;
+    clearTimeout(this.#timer);
+    if (this.#inFlight.size === 0) this.#quiet.resolve();
+    const isQuiet = new AbortController();
+    void this.#quiet.promise.then(() => isQuiet.abort());
+    await Promise.all([this.#queue.stop(), sleep(config.DRAIN_MS, isQuiet.signal)]);
+    if (this.#inFlight.size > 0)
+      log.warn({ term: lease.term, inFlight: this.#inFlight.size }, "ending what is still on the wire");
+    this.#cut.abort();
+    await this.#quiet.promise;
+    await this.#receipts.flush(AbortSignal.timeout(reportMs));
+    this.#close.abort();
+    if (this.#receipts.pending() > 0)
+      log.warn({ unreported: this.#receipts.pending() }, "outcomes could not be reported in time");
+  }
+
+  snapshot(): Omit<Snapshot, "leaseRemainingMs"> {
+    return {
+      paceTarget: this.#throttle.target,
+      paceUsed: this.#throttle.used,
+      heldReply: this.#queue.size("reply"),
+      heldBulk: this.#queue.size("bulk"),
+      inFlight: this.#inFlight.size,
+      unreported: this.#receipts.pending(),
+      isResting: !this.#throttle.isOpen,
+    };
+  }
+
+  /** Starts whatever may start now, and sets the timer for what time alone will allow. */
+  #pump(): void {
+    if (this.#isStopping) return;
+    clearTimeout(this.#timer);
+    // Without a good lease nothing is begun; the next renewal comes back here.
+    if (this.#options.lease.remainingMs() <= 0) return;
+    const isOpen = (lane: "reply" | "bulk"): boolean => lane === "reply" || this.#throttle.mayStartBulk();
+    while (this.#throttle.mayStart(this.#inFlight.size)) {
+      const held = this.#queue.next(isOpen);
+      if (held === undefined) break;
+      this.#throttle.reserve(held.lane);
+      this.#inFlight.set(held, false);
+      void this.#carry(held);
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    const isWaiting = this.#queue.size("reply") + this.#queue.size("bulk") > 0;
+    if (!isWaiting && !this.#throttle.isResting) return;
+    const times = [this.#throttle.changesInMs(this.#inFlight.size), this.#queue.soonestInMs()].filter(
+      (ms) => ms !== undefined,
+    );
+    if (times.length === 0) return;
+    this.#timer = setTimeout(() => this.#resume(), Math.ceil(Math.min(...times)));
+  }
+
+  #resume(): void {
+    this.#pump();
+    // A rest may be over, and claiming allowed again.
+    this.#queue.poke();
+  }
+
+  #onWire(held: Held): void {
+    this.#inFlight.set(held, true);
+    this.#throttle.take(held.recipient);
+    if (held.message.attempt > 1) return;
+    this.#options.metrics.acceptToWire.observe(Math.max(0, this.#options.now().getTime() - held.acceptedAtMs) / 1_000);
+  }
+
+  async #carry(held: Held): Promise<void> {
+    let sent: Sent;
+    try {
+      sent = await this.#send(held);
+    } catch (error) {
+      // A bug that one message brings out must not end the number's process, which would claim it again.
+      this.#options.log.error({ err: error, messageId: held.messageId }, "send failed unexpectedly");
+      sent = this.#inFlight.get(held) === true ? { outcome: "unknown", reason: "internal" } : { outcome: "broken" };
+    }
+    if (this.#inFlight.get(held) === false) this.#throttle.giveBack();
+    this.#inFlight.delete(held);
+    this.#settle(held, sent);
+    this.#queue.finish(held);
+    if (this.#isStopping && this.#inFlight.size === 0) this.#quiet.resolve();
+    this.#pump();
+  }
+
+  #settle(held: Held, sent: Sent): void {
+    const { metrics, now, onFenced } = this.#options;
+    const of = { message: held.message, at: now() };
+    const outcome = sent.outcome === "wait" || sent.outcome === "handed_back" ? "waiting" : sent.outcome;
+    metrics.outcomes.inc({ outcome });
+    switch (sent.outcome) {
+      case "fenced":
+        return onFenced();
+      case "dropped":
+        return;
+      case "broken":
+        return this.#receipts.add(toBroken(of));
+      case "handed_back":
+        return this.#queue.putBack(held, "not_on_wire", new Date(of.at.getTime() + handedBackMs));
+      case "taken":
+        this.#throttle.observe(sent);
+        return this.#receipts.add(toTaken(of, sent.wamid));
+      case "refused":
+        this.#throttle.observe(sent);
+        return this.#receipts.add(toRefused(of, sent.error));
+      case "unknown":
+        this.#throttle.observe(sent);
+        return this.#receipts.add(toUnknown(of, sent.reason));
+      case "wait": {
+        this.#throttle.observe(sent);
+        const ownMs = backoffMs(sent.backoff, held.message.attempt, Math.random());
+        const waitMs = sent.scope === "number" ? this.#throttle.restMs : ownMs;
+        return this.#queue.putBack(held, sent.reason, new Date(of.at.getTime() + waitMs));
+      }
+    }
+  }
+
+  #written({ kind }: Receipt): void {
+    if (kind.case === "wait" && kind.value.until !== undefined) this.#queue.dueAt(timestampDate(kind.value.until));
+    this.#queue.poke();
+  }
+}

@@ -1,0 +1,88 @@
+// A small real HTTP server in WhatsApp's place: it keeps what it was sent and answers as the test says.
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+export type Sent = {
+  /** performance.now() at its arrival. */
+  at: number;
+  method: string;
+  path: string;
+  authorization: string;
+  to: string;
+  callbackData: string;
+  body: Record<string, unknown>;
+};
+
+/** `hang`: no answer at all. `cut`: the connection is reset after the request was read. */
+export type Answer = { status: number; body: unknown } | "hang" | "cut";
+
+export type TestUpstream = AsyncDisposable & {
+  url: string;
+  port: number;
+  received: Sent[];
+  /** Of the messages received, the texts. */
+  texts(): string[];
+  /** How it answers; taken with an id by default. */
+  answer: (sent: Sent) => Answer | Promise<Answer>;
+};
+
+export function taken(sent: Sent): Answer {
+  const messages = [{ id: `wamid.${sent.callbackData}` }];
+  return { status: 200, body: { messaging_product: "whatsapp", contacts: [], messages } };
+}
+
+export function refused(status: number, code: number): Answer {
+  const error = {
+    message: `(#${code}) Some title`,
+    type: "OAuthException",
+    code,
+    error_data: { messaging_product: "whatsapp", details: "some details" },
+    fbtrace_id: "A",
+  };
+  return { status, body: { error } };
+}
+
+/** `port` 0 takes a free one. */
+export async function startUpstream(port = 0): Promise<TestUpstream> {
+  const received: Sent[] = [];
+  const server = createServer((request, response) => void reply(request, response));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const address = server.address();
+  const bound = typeof address === "object" && address !== null ? address.port : 0;
+
+  async function reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const at = performance.now();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString();
+    const body = text === "" ? {} : JSON.parse(text);
+    const sent: Sent = {
+      at,
+      method: request.method ?? "",
+      path: request.url ?? "",
+      authorization: request.headers.authorization ?? "",
+      to: String(body.to ?? ""),
+      callbackData: String(body.biz_opaque_callback_data ?? ""),
+      body,
+    };
+    received.push(sent);
+    const answer = await upstream.answer(sent);
+    if (answer === "hang") return;
+    if (answer === "cut") return void request.socket.resetAndDestroy();
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+  }
+
+  const upstream: TestUpstream = {
+    url: `http://127.0.0.1:${bound}`,
+    port: bound,
+    received,
+    texts: () => received.map(({ body }) => (body["text"] as { body: string } | undefined)?.body ?? ""),
+    answer: taken,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+  return upstream;
+}
