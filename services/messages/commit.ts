@@ -1,0 +1,151 @@
+// One commit of the ledger: load what the items touch, decide, save. Statements of a beat go out together, without waiting for
+// each other. Locks are taken in one order everywhere: leases, messages, keys, inbound, contacts, each by its key.
+import { ServiceError } from "#lib/errors.ts";
+import { enqueue } from "#lib/outbox.ts";
+import type { Queryable } from "#lib/postgres.ts";
+import { type Answer, decideBatch, type Decision, type Item, keyOf } from "./domain/batch.ts";
+import { decideContacts, type InboundMessage } from "./domain/inbound.ts";
+import { accountEvent, inboundReceived, messageEvent, statusPassed } from "./events.ts";
+import type { Register } from "./register.ts";
+import {
+  insertInbound,
+  insertMessages,
+  insertUnparsed,
+  type KeyClaim,
+  lockMessages,
+  reserveKeys,
+  shareLeases,
+  updateMessages,
+  upsertContacts,
+} from "./store/ledger.ts";
+
+const keyLifeMs = 48 * 3_600_000;
+
+export type Committed = {
+  /** One for each item. */
+  answers: Answer[];
+  decision: Decision;
+  received: readonly InboundMessage[];
+  /** Numbers that have messages to claim which they had not before. */
+  wakes: ReadonlySet<string>;
+  /** Events wait for the publisher. */
+  hasEvents: boolean;
+};
+
+type Options = {
+  /** A connection that sends queries without waiting for the answers to those before. */
+  tx: Queryable;
+  register: Pick<Register, "placeOf" | "policyOf">;
+  now: Date;
+};
+
+/** Commits all items, or throws and has committed none; then the connection must not be used again. */
+export async function commitBatch(items: readonly Item[], { tx, register, now }: Options): Promise<Committed> {
+  const ingested = items.flatMap((item) => (item.kind === "ingest" ? [item] : []));
+  const inbound = ingested.flatMap((item) => item.inbound);
+  const [, leases, messages, keys, newInbound] = await Promise.all([
+    tx.query("begin"),
+    shareLeases(tx, leasesOf(items)),
+    lockMessages(tx, messagesOf(items)),
+    reserveKeys(tx, keysOf(items), new Date(now.getTime() - keyLifeMs)),
+    insertInbound(tx, inbound, now),
+  ]);
+  const decision = decideBatch(items, { leases, messages, keys, policyOf: register.policyOf, now });
+  refuseStolenIds(decision);
+  const received = firsts(inbound, newInbound);
+  const events = [
+    ...decision.news.map((news) => messageEvent(news, register.placeOf(news.message.phoneNumberId))),
+    ...decision.passed.map((passed) => statusPassed(passed, register.placeOf(passed.report.phoneNumberId))),
+    ...received.map((message) => inboundReceived(message, register.placeOf(message.phoneNumberId))),
+    ...ingested.flatMap((item) => item.accountNews.map(accountEvent)),
+  ];
+  await Promise.all([
+    insertMessages(tx, decision.inserted),
+    updateMessages(tx, decision.changed),
+    upsertContacts(tx, decideContacts(received, now)),
+    insertUnparsed(
+      tx,
+      ingested.flatMap((item) => item.unparsed),
+      now,
+    ),
+    enqueue(tx, "messages", events),
+  ]);
+  // Not sent along with the others: one that failed before it reached the wire would not stop it.
+  await tx.query("commit");
+  return { answers: decision.answers, decision, received, wakes: wakesOf(decision, now), hasEvents: events.length > 0 };
+}
+
+/** The numbers whose term must hold until the commit. */
+function leasesOf(items: readonly Item[]): string[] {
+  const phoneNumberIds = new Set<string>();
+  for (const item of items) {
+    const asksHolder =
+      item.kind === "begin" ||
+      (item.kind === "finish" && item.outcomes.some(({ outcome }) => mayPrecedeBegin.has(outcome.kind)));
+    if (asksHolder) phoneNumberIds.add(item.phoneNumberId);
+  }
+  return [...phoneNumberIds];
+}
+
+const mayPrecedeBegin = new Set(["refused", "wait", "expired"]);
+
+function messagesOf(items: readonly Item[]): string[] {
+  const messageIds = new Set<string>();
+  for (const item of items) {
+    switch (item.kind) {
+      case "send":
+        messageIds.add(item.message.messageId);
+        break;
+      case "begin":
+        for (const { messageId } of item.attempts) messageIds.add(messageId);
+        break;
+      case "finish":
+        for (const { messageId } of item.outcomes) messageIds.add(messageId);
+        break;
+      case "ingest":
+        for (const { messageId } of item.reports) if (messageId !== undefined) messageIds.add(messageId);
+        break;
+      case "sweep":
+        for (const messageId of item.messageIds) messageIds.add(messageId);
+        break;
+    }
+  }
+  return [...messageIds];
+}
+
+/** Each key once: of two items with the same one, the first may have it. */
+function keysOf(items: readonly Item[]): KeyClaim[] {
+  const claims = new Map<string, KeyClaim>();
+  for (const item of items) {
+    if (item.kind !== "send" || item.idempotency === undefined) continue;
+    const { phoneNumberId, messageId, acceptedAt } = item.message;
+    const key = keyOf(phoneNumberId, item.idempotency.key);
+    if (!claims.has(key)) claims.set(key, { ...item.idempotency, phoneNumberId, messageId, acceptedAt });
+  }
+  return [...claims.values()];
+}
+
+/** Such an item may have reserved a key, so it cannot share a commit. */
+function refuseStolenIds({ answers }: Decision): void {
+  if (answers.some((answer) => answer.kind === "refused" && answer.reason === "message_id_in_use")) {
+    throw new ServiceError(
+      "INVALID_ARGUMENT",
+      "message_id_in_use",
+      "message_id belongs to a message of another number",
+    );
+  }
+}
+
+/** Those stored just now, each once: a webhook may hold the same message twice. */
+function firsts(inbound: readonly InboundMessage[], wamids: ReadonlySet<string>): InboundMessage[] {
+  const left = new Set(wamids);
+  return inbound.filter(({ wamid }) => left.delete(wamid));
+}
+
+function wakesOf({ inserted, changed }: Decision, now: Date): Set<string> {
+  const wakes = new Set(inserted.map(({ phoneNumberId }) => phoneNumberId));
+  for (const { state, dueAt, phoneNumberId } of changed) {
+    if (state === "accepted" && dueAt <= now) wakes.add(phoneNumberId);
+  }
+  return wakes;
+}

@@ -1,0 +1,31 @@
+// Everything messages reads from its environment.
+import { z } from "zod";
+import { ConfigError, databaseEnv, durationMs, natsEnv, processEnv, readEnv } from "#lib/config.ts";
+
+const schema = z.object({
+  ...processEnv,
+  ...databaseEnv,
+  ...natsEnv,
+  /** Copies of the stream WA: 1, or 3 on a NATS cluster. */
+  NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+  /** How long a lease lives without a renewal. */
+  LEASE_MS: durationMs.default(15_000),
+  /** How often a holder renews. */
+  RENEW_EVERY_MS: durationMs.default(5_000),
+  /** A holder sends nothing more this long after the start of its last good renewal; well before its lease runs out. */
+  STOP_AFTER_MS: durationMs.default(10_000),
+  /** After how long without a Finish nobody knows any more what became of a message. */
+  FINISH_TIMEOUT_MS: durationMs.default(60_000),
+  /** Where traces go; empty: nowhere. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
+});
+
+export type Config = z.infer<typeof schema>;
+
+/** Throws with every fault listed. */
+export function readConfig(env: Record<string, string | undefined> = process.env): Config {
+  const config = readEnv(schema, env);
+  const { RENEW_EVERY_MS, STOP_AFTER_MS, LEASE_MS } = config;
+  if (RENEW_EVERY_MS < STOP_AFTER_MS && STOP_AFTER_MS < LEASE_MS) return config;
+  throw new ConfigError(["RENEW_EVERY_MS must be less than STOP_AFTER_MS, and that less than LEASE_MS"]);
+}

@@ -1,0 +1,53 @@
+// Makes day partitions ahead, and knows the first day that may still hold open messages.
+import { loop } from "#lib/lifecycle.ts";
+import type { Log } from "#lib/log.ts";
+import { type Pool, transaction } from "#lib/postgres.ts";
+import { dayOf, daysAround, firstMessageId, isClosed } from "./domain/partitions.ts";
+import { createPartitions, hasOpenMessages, loadFirstDay } from "./store/partitions.ts";
+
+export type Days = AsyncDisposable & {
+  /** Makes the partition of the day that holds this instant, unless it is known to be there. */
+  ensure(at: Date): Promise<void>;
+  /** The least message id that can be open. It only rises: what is done is never open again. */
+  floor(): string;
+};
+
+type Dependencies = { db: Pool; now: () => Date; log: Log };
+
+const everyMs = 3_600_000;
+
+/** Resolves when the partitions around now are there. */
+export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
+  const known = new Set<string>();
+  let first = (await loadFirstDay(db)) ?? dayOf(now());
+
+  async function create(at: Date): Promise<void> {
+    const wanted = new Map([dayOf(at), ...daysAround(now())].map((day) => [day.name, day]));
+    for (const name of known) wanted.delete(name);
+    if (wanted.size === 0) return;
+    await transaction(db, (tx) => createPartitions(tx, [...wanted.values()]));
+    for (const name of wanted.keys()) known.add(name);
+  }
+
+  async function raiseFloor(): Promise<void> {
+    while (isClosed(first, now()) && !(await hasOpenMessages(db, first))) first = dayOf(first.to);
+  }
+
+  await create(now());
+  await raiseFloor();
+  const creating = loop({
+    name: "partitions",
+    intervalMs: everyMs,
+    jitter: 0.1,
+    log,
+    async task() {
+      await create(now());
+      await raiseFloor();
+    },
+  });
+  return {
+    ensure: (at) => (known.has(dayOf(at).name) ? Promise.resolve() : create(at)),
+    floor: () => firstMessageId(first.from),
+    [Symbol.asyncDispose]: () => creating[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Asker, decideLease, isHolder, type Lease, type LeaseDecision } from "./lease.ts";
+
+const lease: Lease = {
+  term: 7,
+  epoch: 3,
+  holder: "pod-a",
+  bootId: "boot-1",
+  address: "10.0.0.1:1",
+  state: "held",
+  ended: undefined,
+};
+const asker: Asker = { holder: "pod-a", bootId: "boot-2", epoch: 3, address: "10.0.0.2:1", takeOver: false };
+
+function granted(term: number, cause: string, by: Asker): object {
+  const { holder, bootId, epoch, address } = by;
+  return { kind: "granted", cause, lease: { term, epoch, holder, bootId, address, state: "held", ended: undefined } };
+}
+
+const other = { ...asker, holder: "pod-b" };
+const next = { ...other, epoch: 4 };
+const old = { ...other, epoch: 2 };
+const held: LeaseDecision = { kind: "held", holder: "pod-a", handOver: false };
+const asked: LeaseDecision = { kind: "held", holder: "pod-a", handOver: true };
+const fenced: LeaseDecision = { kind: "fenced", epoch: 3 };
+
+const cases: [sentence: string, before: Lease | undefined, isAlive: boolean, asker: Asker, after: object][] = [
+  ["a number never held is granted with term 1", undefined, false, other, granted(1, "first", other)],
+  [
+    "a released lease is granted",
+    { ...lease, state: "free", ended: "released" },
+    false,
+    other,
+    granted(8, "released", other),
+  ],
+  [
+    "a revoked lease is granted",
+    { ...lease, state: "free", ended: "revoked" },
+    false,
+    next,
+    granted(8, "revoked", next),
+  ],
+  ["an expired lease is granted to another of its epoch", lease, false, other, granted(8, "expired", other)],
+  [
+    "an expired lease is granted to a higher epoch",
+    { ...lease, state: "draining" },
+    false,
+    next,
+    granted(8, "expired", next),
+  ],
+  ["the same pod after a restart gets the next term at once", lease, true, asker, granted(8, "restarted", asker)],
+  [
+    "the same pod whose answer was lost gets the next term",
+    lease,
+    true,
+    { ...asker, bootId: "boot-1" },
+    granted(8, "restarted", { ...asker, bootId: "boot-1" }),
+  ],
+  [
+    "the same pod restarts while it was asked to hand over",
+    { ...lease, state: "draining" },
+    true,
+    asker,
+    granted(8, "restarted", asker),
+  ],
+  ["another pod of the same epoch waits", lease, true, other, held],
+  ["another pod that takes over asks the holder to end", lease, true, { ...other, takeOver: true }, asked],
+  ["a higher epoch asks the holder to end", lease, true, next, asked],
+  ["a holder already asked is not asked again", { ...lease, state: "draining" }, true, next, held],
+  ["a lower epoch is fenced from a living holder", lease, true, old, fenced],
+  ["a lower epoch is fenced from an expired lease", lease, false, old, fenced],
+  ["a lower epoch is fenced from a free lease", { ...lease, state: "free", ended: "released" }, false, old, fenced],
+  ["a lower epoch is fenced even if it would take over", lease, true, { ...old, takeOver: true }, fenced],
+];
+for (const [sentence, before, isAlive, by, after] of cases) {
+  test(sentence, () => assert.deepEqual(decideLease(before, isAlive, by), after));
+}
+
+const holders: [sentence: string, lease: Lease | undefined, term: number, expected: boolean][] = [
+  ["the present term is the holder's", lease, 7, true],
+  ["a draining holder is still the holder", { ...lease, state: "draining" }, 7, true],
+  ["an older term is not", lease, 6, false],
+  ["a term never granted is not", lease, 8, false],
+  ["nobody holds a free lease", { ...lease, state: "free" }, 7, false],
+  ["nobody holds what was never granted", undefined, 0, false],
+];
+for (const [sentence, before, term, expected] of holders) {
+  test(sentence, () => assert.equal(isHolder(before, term), expected));
+}

@@ -1,0 +1,48 @@
+// Who may hold a number's lease. Each grant is the next term; nobody steals from a living holder, it is asked to hand over.
+
+export type LeaseCause = "first" | "released" | "restarted" | "expired" | "revoked";
+
+export type Lease = {
+  term: number;
+  epoch: number;
+  holder: string;
+  bootId: string;
+  address: string;
+  /** `draining`: another process waits, the holder was asked to end. */
+  state: "free" | "held" | "draining";
+  /** How the last holder ended, while the lease is free. */
+  ended: "released" | "revoked" | undefined;
+};
+
+export type Asker = { holder: string; bootId: string; epoch: number; address: string; takeOver: boolean };
+
+export type LeaseDecision =
+  | { kind: "granted"; lease: Lease; cause: LeaseCause }
+  /** `handOver`: the present holder must be asked to end, which was not done yet. */
+  | { kind: "held"; holder: string; handOver: boolean }
+  | { kind: "fenced"; epoch: number };
+
+/** `lease` is undefined when the number was never held; `isAlive` tells whether its time has not run out. */
+export function decideLease(lease: Lease | undefined, isAlive: boolean, asker: Asker): LeaseDecision {
+  if (lease === undefined) return grant(0, asker, "first");
+  if (asker.epoch < lease.epoch) return { kind: "fenced", epoch: lease.epoch };
+  if (lease.state === "free") return grant(lease.term, asker, lease.ended ?? "released");
+  // The same pod is alone in holding its name: its earlier process is gone, whatever the clock says.
+  if (asker.holder === lease.holder && asker.epoch === lease.epoch) return grant(lease.term, asker, "restarted");
+  if (!isAlive) return grant(lease.term, asker, "expired");
+  const mayAsk = asker.epoch > lease.epoch || asker.takeOver;
+  return { kind: "held", holder: lease.holder, handOver: mayAsk && lease.state === "held" };
+}
+
+function grant(lastTerm: number, { holder, bootId, epoch, address }: Asker, cause: LeaseCause): LeaseDecision {
+  return {
+    kind: "granted",
+    cause,
+    lease: { term: lastTerm + 1, epoch, holder, bootId, address, state: "held", ended: undefined },
+  };
+}
+
+/** Whether calls with this term are the holder's. A lease whose time ran out is still its holder's until another one asks. */
+export function isHolder(lease: Pick<Lease, "term" | "state"> | undefined, term: number): boolean {
+  return lease !== undefined && lease.state !== "free" && lease.term === term;
+}

@@ -1,0 +1,241 @@
+// The life of an outbound message: every transition is `next`, and what it says to the customer is its news.
+// A row's own times are the check for repeats: what they already tell changes nothing.
+//
+// | state            | event                               | becomes  | news                          |
+// | ---------------- | ----------------------------------- | -------- | ----------------------------- |
+// | accepted waiting | begin, next attempt, not too late   | sending  |                               |
+// | sending          | begin, same term and attempt        | sending  | (answers the same)            |
+// | accepted waiting | finish before begin, by the holder  | failed   | failed; waiting and expired so |
+// | sending unknown  | finish: taken                       | sent     | (comes with WhatsApp's sent)  |
+// | sending unknown  | finish: refused                     | failed   | failed                        |
+// | sending unknown  | finish: wait                        | waiting  |                               |
+// | sending          | finish: unknown                     | unknown  | unknown                       |
+// | sending          | takeover by a newer term            | unknown  | unknown                       |
+// | sending          | due: no finish came                 | unknown  | unknown                       |
+// | unknown          | due, policy fail                    | failed   | failed (unknown_outcome)      |
+// | unknown          | due, policy resend                  | accepted |                               |
+// | accepted waiting | due: too late to be sent            | expired  | expired                       |
+// | any below        | status sent, delivered, read        | that one | it, and sent if not told yet  |
+// | sending unknown sent | status failed, not of an older attempt | failed | failed                  |
+//
+// Forward is: what is still open < sent < delivered < read. `failed(unknown_outcome)`, and what expired or was cancelled after
+// an attempt whose outcome nobody knew, count as open for WhatsApp's word; every other failure is final.
+
+import type { Event, MessageError, News, Policy, Progress, Status, Verb } from "./progress.ts";
+
+/** `row` is the very object given when nothing changed. */
+export type Step<Row extends Progress> = { row: Row; news: readonly News[] };
+
+export const unknownOutcome = "unknown_outcome";
+
+const unknownOutcomeError: MessageError = {
+  code: 131_000,
+  title: "Something went wrong",
+  message: "Something went wrong",
+  details: "WhatsApp gave no answer: whether the message was taken is not known",
+  href: "",
+};
+
+/** The next state of a message, and what the customer is told. Total: what does not fit changes nothing. */
+export function next<Row extends Progress>(row: Row, event: Event, now: Date, policy: Policy): Step<Row> {
+  switch (event.kind) {
+    case "begin":
+      return afterBegin(row, event, now, policy);
+    case "finish":
+      return afterFinish(row, event, now, policy);
+    case "status":
+      return event.status === "failed" ? afterFailed(row, event) : afterForward(row, event);
+    case "takeover":
+      if (row.state !== "sending" || row.term >= event.term) return same(row);
+      return toUnknown(row, "holder_changed", now, policy);
+    case "due":
+      return afterDue(row, now, policy);
+  }
+}
+
+/** Whether the holder of this term may put this attempt on the wire. */
+export function isBegun(row: Progress, term: number, attempt: number): boolean {
+  return row.state === "sending" && row.term === term && row.attempt === attempt;
+}
+
+function same<Row extends Progress>(row: Row): Step<Row> {
+  return { row, news: [] };
+}
+
+function isQueued(row: Progress): boolean {
+  return row.state === "accepted" || row.state === "waiting";
+}
+
+function afterBegin<Row extends Progress>(
+  row: Row,
+  { term, attempt }: { term: number; attempt: number },
+  now: Date,
+  { finishTimeoutMs }: Policy,
+): Step<Row> {
+  if (!isQueued(row) || attempt !== row.attempt + 1 || row.expiresAt <= now) return same(row);
+  const dueAt = new Date(now.getTime() + finishTimeoutMs);
+  return { row: { ...row, state: "sending", attempt, term, sendingAt: now, dueAt, reason: "" }, news: [] };
+}
+
+function afterFinish<Row extends Progress>(
+  row: Row,
+  event: Extract<Event, { kind: "finish" }>,
+  now: Date,
+  policy: Policy,
+): Step<Row> {
+  const { outcome, at } = event;
+  const isOwn = event.attempt === row.attempt && event.term === row.term && row.attempt > 0;
+  const isBeforeBegin = isQueued(row) && event.attempt === row.attempt + 1 && event.isHolder;
+  const isOnWire = isOwn && (row.state === "sending" || row.state === "unknown");
+  switch (outcome.kind) {
+    case "taken":
+      return isOwn ? afterTaken(row, outcome.wamid, at) : same(row);
+    case "refused":
+      if (isOnWire || isBeforeBegin) return toFailed(row, outcome.reason, outcome.error, at);
+      return isOwn && isGivenUp(row) ? corrected(row, outcome.reason, outcome.error) : same(row);
+    case "wait":
+      if (!isOnWire && !isBeforeBegin) return same(row);
+      return { row: { ...row, state: "waiting", dueAt: outcome.until, reason: outcome.reason }, news: [] };
+    case "unknown":
+      return isOwn && row.state === "sending" ? toUnknown(row, outcome.reason, now, policy) : same(row);
+    case "expired":
+      return isBeforeBegin ? toExpired(row, now) : same(row);
+  }
+}
+
+function afterTaken<Row extends Progress>(row: Row, wamid: string, at: Date): Step<Row> {
+  if (progressOf(row) === 0) {
+    return {
+      row: { ...row, ...cleared, state: "sent", sentAt: row.sentAt ?? at, wamid: row.wamid ?? wamid },
+      news: [],
+    };
+  }
+  return row.wamid === undefined ? { row: { ...row, wamid }, news: [] } : same(row);
+}
+
+function afterDue<Row extends Progress>(row: Row, now: Date, policy: Policy): Step<Row> {
+  if (isQueued(row)) return row.expiresAt <= now ? toExpired(row, now) : same(row);
+  if (row.dueAt > now) return same(row);
+  if (row.state === "sending") return toUnknown(row, "no_finish", now, policy);
+  if (row.state !== "unknown") return same(row);
+  if (policy.unknownPolicy === "resend" && row.expiresAt > now) {
+    return { row: { ...row, state: "accepted", dueAt: now, reason: "resend" }, news: [] };
+  }
+  return toFailed(row, unknownOutcome, unknownOutcomeError, now);
+}
+
+const levels = { sent: 1, delivered: 2, read: 3, played: 3 } as const;
+const stateOfLevel = { 1: "sent", 2: "delivered", 3: "read" } as const;
+
+/** WhatsApp took it, or more. A status of an older attempt counts too: the user has the message. */
+function afterForward<Row extends Progress>(row: Row, event: Status): Step<Row> {
+  if (event.status === "failed") return same(row);
+  const level = levels[event.status];
+  const before = progressOf(row);
+  if (level < before || (level === before && (level > 1 || row.sentNewsAt !== undefined))) return withPrice(row, event);
+  const { at } = event;
+  const verb = stateOfLevel[level];
+  const row1: Row = {
+    ...row,
+    ...(before === 0 && cleared),
+    state: verb,
+    attempt: Math.max(row.attempt, event.attempt ?? 0),
+    wamid: row.wamid ?? event.wamid,
+    pricing: event.pricing ?? row.pricing,
+    sentAt: row.sentAt ?? at,
+    sentNewsAt: row.sentNewsAt ?? at,
+    ...(level >= 2 && { deliveredAt: row.deliveredAt ?? at }),
+    ...(level >= 3 && { readAt: at }),
+  };
+  const told = row.sentNewsAt === undefined && level > 1 ? [newsOf(row1, "sent", at, event)] : [];
+  return { row: row1, news: [...told, newsOf(row1, verb, at, event)] };
+}
+
+function afterFailed<Row extends Progress>(row: Row, event: Status): Step<Row> {
+  const [error] = event.errors;
+  if (event.attempt !== undefined && event.attempt < row.attempt) return same(row);
+  if (isGivenUp(row)) return corrected(row, upstreamFailed, error);
+  if (row.state !== "sending" && row.state !== "unknown" && row.state !== "sent") return same(row);
+  const row1: Row = {
+    ...row,
+    state: "failed",
+    wamid: row.wamid ?? event.wamid,
+    reason: upstreamFailed,
+    error,
+    pricing: event.pricing ?? row.pricing,
+    failedAt: event.at,
+  };
+  return { row: row1, news: [newsOf(row1, "failed", event.at, event)] };
+}
+
+/** The reason of a failure that WhatsApp reported after it had taken the message. */
+const upstreamFailed = "upstream_failed";
+
+/** What a late status corrects. */
+const cleared = { reason: "", error: undefined, failedAt: undefined };
+
+/** 0 while WhatsApp's word is still open, 1 sent, 2 delivered, 3 read; above all when it failed for good. */
+function progressOf(row: Progress): number {
+  switch (row.state) {
+    case "accepted":
+    case "waiting":
+    case "sending":
+    case "unknown":
+      return 0;
+    case "sent":
+      return 1;
+    case "delivered":
+      return 2;
+    case "read":
+      return 3;
+    case "failed":
+      return isGivenUp(row) ? 0 : Number.POSITIVE_INFINITY;
+    case "expired":
+    case "cancelled":
+      return row.attempt > 0 ? 0 : Number.POSITIVE_INFINITY;
+  }
+}
+
+function isGivenUp(row: Progress): boolean {
+  return row.state === "failed" && row.reason === unknownOutcome;
+}
+
+/** A failure already told, whose true cause came later: the ledger learns it, the customer was told of a failure. */
+function corrected<Row extends Progress>(row: Row, reason: string, error: MessageError | undefined): Step<Row> {
+  return { row: { ...row, reason, error }, news: [] };
+}
+
+/** WhatsApp reports the price with some statuses only, so even a late one may be the only one that has it. */
+function withPrice<Row extends Progress>(row: Row, { pricing }: Status): Step<Row> {
+  return pricing === undefined || row.pricing !== undefined ? same(row) : { row: { ...row, pricing }, news: [] };
+}
+
+function toUnknown<Row extends Progress>(row: Row, reason: string, now: Date, policy: Policy): Step<Row> {
+  const dueAt = new Date(now.getTime() + policy.unknownTimeoutMs);
+  const row1: Row = { ...row, state: "unknown", reason, dueAt };
+  return { row: row1, news: [newsOf(row1, "unknown", now)] };
+}
+
+function toFailed<Row extends Progress>(
+  row: Row,
+  reason: string,
+  error: MessageError | undefined,
+  at: Date,
+): Step<Row> {
+  const row1: Row = { ...row, state: "failed", reason, error, failedAt: at };
+  return { row: row1, news: [newsOf(row1, "failed", at, { errors: error === undefined ? [] : [error] })] };
+}
+
+function toExpired<Row extends Progress>(row: Row, now: Date): Step<Row> {
+  const row1: Row = { ...row, state: "expired", reason: "expired", failedAt: now };
+  return { row: row1, news: [newsOf(row1, "expired", now)] };
+}
+
+function newsOf(
+  { attempt, reason }: Progress,
+  verb: Verb,
+  at: Date,
+  { errors = [], pricing, conversation }: Partial<Pick<News, "errors" | "pricing" | "conversation">> = {},
+): News {
+  return { verb, attempt, at, reason, errors, pricing, conversation };
+}

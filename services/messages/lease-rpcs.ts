@@ -1,0 +1,86 @@
+// The RPCs about leases, in the order of the contract.
+import type { Log } from "#lib/log.ts";
+import type { Handlers } from "#lib/grpc.ts";
+import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { fenced, numberUnknown } from "./ledger-rpcs.ts";
+import type { Leasing, LeaseEnd } from "./leasing.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Register } from "./register.ts";
+import type { Renewals } from "./renewals.ts";
+import { hints } from "./topology.ts";
+import { parseAcquire, parseCount, parsePhoneNumberId, parseProof } from "./wire.ts";
+import { toNumber } from "./wire-out.ts";
+
+export type LeaseDependencies = {
+  leasing: Leasing;
+  renewals: Renewals;
+  register: Register;
+  metrics: Metrics;
+  stopAfterMs: number;
+  renewEveryMs: number;
+  /** Tells a hint; it may be lost. */
+  tell: (subject: string) => void;
+  /** A lease changed hands: its news wait to be published. */
+  onChange: () => void;
+  log: Log;
+};
+
+export function leaseHandlers(dependencies: LeaseDependencies) {
+  const { leasing, renewals, register, metrics, stopAfterMs, renewEveryMs, tell, onChange, log } = dependencies;
+
+  async function end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean> {
+    const ended = await leasing.end(phoneNumberId, term, how);
+    if (!ended) return false;
+    tell(hints.lease(phoneNumberId));
+    onChange();
+    log.info({ phoneNumberId, term, how: how.kind }, "lease ended");
+    return true;
+  }
+
+  return {
+    async acquire(request) {
+      const { phoneNumberId, asker } = parseAcquire(request);
+      const entry = await register.find(phoneNumberId);
+      if (entry === undefined) throw numberUnknown(phoneNumberId);
+      const acquired = await leasing.acquire(phoneNumberId, asker);
+      switch (acquired.kind) {
+        case "held": {
+          if (acquired.handOver) tell(hints.fence(phoneNumberId));
+          const { holder, retryAfterMs } = acquired;
+          return { result: { case: "held", value: { holder, retryAfterMs: Math.ceil(retryAfterMs) } } };
+        }
+        case "granted": {
+          const { term, cause } = acquired;
+          metrics.grants.inc({ cause });
+          onChange();
+          log.info({ phoneNumberId, term, cause, holder: asker.holder, epoch: asker.epoch }, "lease granted");
+          const granted = { term: BigInt(term), stopAfterMs, renewEveryMs, cause, number: toNumber(entry) };
+          return { result: { case: "granted", value: granted } };
+        }
+      }
+    },
+
+    async renew(request) {
+      const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
+      const term = parseCount("term", request.term);
+      const renewed = await renewals.renew({ phoneNumberId, term });
+      if (renewed === undefined) throw fenced(phoneNumberId, term);
+      const entry = register.get(phoneNumberId);
+      // A number that is not declared any more has no work for its holder.
+      if (entry === undefined) return { workDue: false, handOver: true };
+      return { ...renewed, number: toNumber(entry) };
+    },
+
+    async release(request) {
+      const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
+      await end(phoneNumberId, parseCount("term", request.term), { kind: "released" });
+      return {};
+    },
+
+    async revoke(request) {
+      const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
+      const how: LeaseEnd = { kind: "revoked", proof: parseProof(request.proof) };
+      return { revoked: await end(phoneNumberId, parseCount("term", request.term), how) };
+    },
+  } satisfies Handlers<typeof MessagesService>;
+}

@@ -1,0 +1,141 @@
+// Leases change hands here. A grant and what it does to messages of older terms are one commit.
+import { ServiceError } from "#lib/errors.ts";
+import { enqueue, type OutboxRow } from "#lib/outbox.ts";
+import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
+import { type Asker, decideLease, isHolder, type LeaseCause } from "./domain/lease.ts";
+import { next } from "./domain/message.ts";
+import { messageEvent, numberEvent } from "./events.ts";
+import type { Register } from "./register.ts";
+import {
+  insertFirstLease,
+  type LapseChange,
+  lockLease,
+  lockLeftSending,
+  markLapses,
+  saveDraining,
+  saveEnd,
+  saveGrant,
+} from "./store/leases.ts";
+import { updateMessages } from "./store/ledger.ts";
+
+export type Acquired =
+  | { kind: "granted"; term: number; cause: LeaseCause }
+  /** `retryAfterMs`: when asking again may be worth it. `handOver`: the holder was asked to end just now. */
+  | { kind: "held"; holder: string; retryAfterMs: number; handOver: boolean };
+
+export type LeaseEnd = { kind: "released" } | { kind: "revoked"; proof: string };
+
+export type Leasing = {
+  /** Rejects with FAILED_PRECONDITION fenced if a pod with a higher epoch has been here. */
+  acquire(phoneNumberId: string, asker: Asker): Promise<Acquired>;
+  /** Whether that term was the lease's. */
+  end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean>;
+  /** Tells of leases whose time ran out, and of those renewed after it did; how many there were. */
+  noteLapses(): Promise<number>;
+};
+
+type Dependencies = {
+  db: Pool;
+  register: Pick<Register, "placeOf" | "policyOf">;
+  now: () => Date;
+  leaseMs: number;
+  renewEveryMs: number;
+};
+
+export function createLeasing(dependencies: Dependencies): Leasing {
+  const { db } = dependencies;
+  return {
+    acquire: (phoneNumberId, asker) => transaction(db, (tx) => acquire(tx, dependencies, phoneNumberId, asker)),
+    end: (phoneNumberId, term, how) => transaction(db, (tx) => end(tx, dependencies, phoneNumberId, term, how)),
+    noteLapses: () => transaction(db, (tx) => noteLapses(tx, dependencies)),
+  };
+}
+
+/** The lease may run out a moment after it was looked at. */
+const retrySlackMs = 20;
+
+async function acquire(
+  tx: Queryable,
+  { register, now, leaseMs, renewEveryMs }: Dependencies,
+  phoneNumberId: string,
+  asker: Asker,
+): Promise<Acquired> {
+  const at = now();
+  await insertFirstLease(tx, phoneNumberId, at);
+  const locked = await lockLease(tx, phoneNumberId);
+  if (locked === undefined) throw new Error(`lease of number ${phoneNumberId} vanished`);
+  const { lease: before, isAlive, remainingMs } = locked;
+  const decision = decideLease(before.term === 0 ? undefined : before, isAlive, asker);
+  switch (decision.kind) {
+    case "fenced":
+      throw new ServiceError(
+        "FAILED_PRECONDITION",
+        "fenced",
+        `number ${phoneNumberId} belongs to epoch ${decision.epoch}, not ${asker.epoch}`,
+      );
+    case "held": {
+      const { holder, handOver } = decision;
+      if (handOver) await saveDraining(tx, phoneNumberId);
+      return { kind: "held", holder, handOver, retryAfterMs: Math.min(renewEveryMs, remainingMs + retrySlackMs) };
+    }
+    case "granted": {
+      const { lease, cause } = decision;
+      const { term, address } = lease;
+      await saveGrant(tx, { phoneNumberId, lease, cause, leaseMs, now: at });
+      const left = await takeOver(tx, register, { phoneNumberId, term, at });
+      await enqueue(tx, "messages", [...left, connectionNews(register, at, { phoneNumberId, term, address, lapsed: false })]);
+      return { kind: "granted", term, cause };
+    }
+  }
+}
+
+/** After the lease row was locked, in a statement of its own: so it sees every Begin that came before. */
+async function takeOver(
+  tx: Queryable,
+  register: Dependencies["register"],
+  { phoneNumberId, term, at }: { phoneNumberId: string; term: number; at: Date },
+): Promise<OutboxRow[]> {
+  const policy = register.policyOf(phoneNumberId);
+  const place = register.placeOf(phoneNumberId);
+  const left = await lockLeftSending(tx, phoneNumberId, term);
+  const steps = left.map((message) => next(message, { kind: "takeover", term }, at, policy));
+  await updateMessages(
+    tx,
+    steps.map(({ row }) => row),
+  );
+  return steps.flatMap(({ row, news }) => news.map((one) => messageEvent({ message: row, news: one }, place)));
+}
+
+async function end(
+  tx: Queryable,
+  { register, now }: Dependencies,
+  phoneNumberId: string,
+  term: number,
+  how: LeaseEnd,
+): Promise<boolean> {
+  const locked = await lockLease(tx, phoneNumberId);
+  if (!isHolder(locked?.lease, term)) return false;
+  await saveEnd(tx, phoneNumberId, how.kind, how.kind === "revoked" ? how.proof : undefined);
+  await enqueue(tx, "messages", [connectionNews(register, now(), { phoneNumberId, term, address: "", lapsed: true })]);
+  return true;
+}
+
+async function noteLapses(tx: Queryable, { register, now }: Dependencies): Promise<number> {
+  const changes = await markLapses(tx);
+  const at = now();
+  await enqueue(
+    tx,
+    "messages",
+    changes.map((change) => connectionNews(register, at, change)),
+  );
+  return changes.length;
+}
+
+function connectionNews(
+  register: Dependencies["register"],
+  at: Date,
+  { phoneNumberId, term: version, address, lapsed }: LapseChange,
+): OutboxRow {
+  const verb = lapsed ? "disconnected" : "connected";
+  return numberEvent({ ...register.placeOf(phoneNumberId), verb, phoneNumberId, version, address: lapsed ? "" : address, at });
+}

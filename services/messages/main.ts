@@ -1,0 +1,5 @@
+import { run } from "#lib/lifecycle.ts";
+import { readConfig } from "./config.ts";
+import { startMessages } from "./start.ts";
+
+await run(() => startMessages({ config: readConfig(), now: () => new Date() }));

@@ -1,0 +1,154 @@
+// What a holder may send next. Reads only. `floor` is the least message id that can still be open: it keeps every statement
+// from looking into the partitions of closed days (95 partitions, 100,000 queued: 0.3 ms with it, 2.3 ms without).
+import type { Queryable } from "#lib/postgres.ts";
+import type { Lane } from "../domain/accept.ts";
+import type { Lease } from "../domain/lease.ts";
+
+export type ClaimedRow = {
+  message_id: string;
+  attempt: number;
+  lane: Lane;
+  recipient: string;
+  content: Uint8Array | null;
+  category: string;
+  accepted_at: Date;
+  expires_at: Date;
+  context_message_id: string | null;
+  context_wamid: string;
+  last_inbound_at: Date | null;
+};
+
+type Claim = {
+  phoneNumberId: string;
+  heldMessageIds: readonly string[];
+  replyLimit: number;
+  bulkLimit: number;
+  now: Date;
+  floor: string;
+};
+
+/**
+ * Due messages, reply lane first, each lane by due time and order of acceptance. Left out: what the caller holds, what comes
+ * after a waiting message to the same user in its lane, and quotes of a message of ours that has not been sent yet.
+ */
+export async function claimMessages(db: Queryable, claim: Claim): Promise<ClaimedRow[]> {
+  const { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now, floor } = claim;
+  const { rows } = await db.query<ClaimedRow>({
+    name: "claim_messages",
+    text: `
+      select
+        due.message_id, due.attempt, due.lane, due.recipient, due.content, due.category, due.accepted_at, due.expires_at,
+        due.context_message_id, due.context_wamid, contact.last_inbound_at
+      from (values ('reply', $4::integer), ('bulk', $5::integer)) as lane (name, most)
+      cross join lateral (
+        select *
+        from messages.messages as message
+        where phone_number_id = $1 and lane = lane.name and open_state in ('accepted', 'waiting')
+          and due_at <= $2 and expires_at > $2 and message_id >= $6
+          and message_id not in (select unnest($3::uuid[]))
+          and not exists (
+            select from messages.messages as earlier
+            where earlier.phone_number_id = $1 and earlier.recipient = message.recipient
+              and earlier.lane = message.lane and earlier.open_state = 'waiting' and earlier.seq < message.seq
+              and earlier.message_id >= $6
+          )
+          and (
+            context_message_id is null
+            or not exists (
+              select from messages.messages as quoted
+              where quoted.message_id = message.context_message_id and quoted.message_id >= $6
+                and quoted.wamid is null and quoted.open_state is not null
+            )
+          )
+        order by due_at, seq
+        limit lane.most
+      ) as due
+      left join messages.contacts as contact
+        on contact.phone_number_id = due.phone_number_id and contact.wa_id = due.recipient
+      order by due.lane desc, due.due_at, due.seq`,
+    values: [phoneNumberId, now, heldMessageIds, replyLimit, bulkLimit, floor],
+  });
+  return rows;
+}
+
+export type ClaimFrame = {
+  lease: Pick<Lease, "term" | "state"> | undefined;
+  nextDueAt: Date | undefined;
+  /** Due quotes are there. They may wait for the message they quote, and nobody says when that is sent. */
+  hasDueQuotes: boolean;
+};
+
+/** What surrounds a claim: whose it is, and when to claim again. */
+export async function loadClaimFrame(
+  db: Queryable,
+  { phoneNumberId, now, floor }: Pick<Claim, "phoneNumberId" | "now" | "floor">,
+): Promise<ClaimFrame> {
+  type Row = { term: number | null; state: Lease["state"] | null; next_due_at: Date | null; has_due_quotes: boolean };
+  const { rows } = await db.query<Row>({
+    name: "load_claim_frame",
+    text: `
+      select
+        lease.term, lease.state,
+        (
+          select min(first.due_at)
+          from (values ('reply'), ('bulk')) as lane (name)
+          cross join lateral (
+            select due_at
+            from messages.messages
+            where phone_number_id = $1 and lane = lane.name and open_state in ('accepted', 'waiting')
+              and due_at > $2 and message_id >= $3
+            order by due_at
+            limit 1
+          ) as first
+        ) as next_due_at,
+        exists (
+          select from messages.messages
+          where phone_number_id = $1 and open_state in ('accepted', 'waiting') and context_message_id is not null
+            and due_at <= $2 and message_id >= $3
+        ) as has_due_quotes
+      from (values (1)) as one
+      left join messages.leases as lease on lease.phone_number_id = $1`,
+    values: [phoneNumberId, now, floor],
+  });
+  const [row] = rows;
+  if (row === undefined) throw new Error("a claim's frame has one row");
+  const { term, state, next_due_at, has_due_quotes } = row;
+  return {
+    lease: term === null || state === null ? undefined : { term, state },
+    nextDueAt: next_due_at ?? undefined,
+    hasDueQuotes: has_due_quotes,
+  };
+}
+
+/** WhatsApp's ids of messages of ours, where it is known. */
+export async function loadWamids(db: Queryable, messageIds: readonly string[]): Promise<Map<string, string>> {
+  if (messageIds.length === 0) return new Map();
+  const { rows } = await db.query<{ message_id: string; wamid: string }>({
+    name: "load_wamids",
+    text: `
+      select message_id, wamid
+      from messages.messages
+      where message_id = any ($1::uuid[]) and wamid is not null`,
+    values: [messageIds],
+  });
+  return new Map(rows.map(({ message_id, wamid }) => [message_id, wamid]));
+}
+
+/** Messages that wait for the number, counted up to `most`. */
+export async function countQueued(
+  db: Queryable,
+  { phoneNumberId, most, floor }: { phoneNumberId: string; most: number; floor: string },
+): Promise<number> {
+  const { rows } = await db.query<{ queued: number }>({
+    name: "count_queued",
+    text: `
+      select count(*)::integer as queued
+      from (
+        select from messages.messages
+        where phone_number_id = $1 and open_state in ('accepted', 'waiting') and message_id >= $3
+        limit $2
+      ) as waiting`,
+    values: [phoneNumberId, most, floor],
+  });
+  return rows[0]?.queued ?? 0;
+}

@@ -1,0 +1,169 @@
+// The ledger as its tests meet it: the real service on a database and a NATS of its own, its client, and what it publishes.
+import { randomBytes } from "node:crypto";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { v7 as uuidv7 } from "uuid";
+import { toCallbackData } from "#dialects/callback-data.ts";
+import { type Client, createClient } from "#lib/grpc.ts";
+import { connectNats, type Nats } from "#lib/nats.ts";
+import { type MessageEvent, MessageEventSchema } from "#proto/heliograph/messages/v1/events_pb.ts";
+import {
+  type LeaseGranted,
+  MessagesService,
+  type OutcomeSchema,
+  type SendRequestSchema,
+  type StatusUpdateSchema,
+} from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { testLog } from "#test/env/log.ts";
+import { type PrivateNats, privateNats } from "#test/env/nats.ts";
+import { type PrivateDatabase, privateDatabase } from "#test/env/postgres.ts";
+import { readConfig } from "./config.ts";
+import { startMessages } from "./start.ts";
+
+export type MessagesClient = Client<typeof MessagesService>;
+
+export const wabaId = "500";
+
+/** One database and NATS, with as many copies of the service as a test starts. */
+export type Stage = AsyncDisposable & {
+  database: PrivateDatabase;
+  natsServer: PrivateNats;
+  nats: Nats;
+  /** Starts a copy of the service; it ends with the stage at the latest. */
+  start(env?: Record<string, string>): Promise<Copy>;
+  /** Every event published so far with its subject, in order. */
+  events(): Promise<{ subject: string; data: Uint8Array }[]>;
+  /** `verb message` of the messages' events, or those of one message. */
+  news(messageId?: string): Promise<MessageEvent[]>;
+};
+
+export type Copy = AsyncDisposable & { client: MessagesClient; httpUrl: string };
+
+export async function openStage(now: () => Date): Promise<Stage> {
+  await using opened = new AsyncDisposableStack();
+  const database = opened.use(await privateDatabase({ services: ["messages"] }));
+  const natsServer = opened.use(await privateNats());
+  const nats = opened.use(await connectNats({ url: natsServer.url, name: "test", log: testLog }));
+  const running = opened.move();
+  const events = (): Promise<{ subject: string; data: Uint8Array }[]> => readStream(nats);
+  return {
+    database,
+    natsServer,
+    nats,
+    events,
+    async start(env = {}) {
+      const config = readConfig({
+        DATABASE_URL: database.url,
+        NATS_URL: natsServer.url,
+        LOG_LEVEL: testLog.level,
+        ...env,
+      });
+      const service = running.use(await startMessages({ config, now }));
+      const client = running.use(createClient(MessagesService, service.grpcAddress));
+      return { client, httpUrl: service.httpUrl, [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() };
+    },
+    async news(messageId) {
+      const all = await events();
+      return all
+        .filter(({ subject }) => subject.startsWith("wa.message."))
+        .map(({ data }) => fromBinary(MessageEventSchema, data))
+        .filter((event) => messageId === undefined || event.messageId === messageId);
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** The stream keeps events as long as one of its consumers has not read them, and none does here. */
+async function readStream(nats: Nats): Promise<{ subject: string; data: Uint8Array }[]> {
+  const manager = await jetstreamManager(nats);
+  const { state } = await manager.streams.info("WA");
+  const stream = await jetstream(nats).streams.get("WA");
+  const events: { subject: string; data: Uint8Array }[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+    const message = await stream.getMessage({ seq });
+    if (message !== null) events.push({ subject: message.subject, data: message.data });
+  }
+  return events;
+}
+
+export async function declare(
+  client: MessagesClient,
+  phoneNumberId: string,
+  spec: MessageInitShape<typeof import("#proto/heliograph/messages/v1/messages_pb.ts").NumberSpecSchema> = {},
+): Promise<void> {
+  await client.applyAccount({ account: { wabaId, name: "account" } });
+  await client.applyNumber({
+    number: {
+      phoneNumberId,
+      wabaId,
+      displayPhoneNumber: `4930${phoneNumberId}`,
+      name: `number-${phoneNumberId}`,
+      spec,
+    },
+  });
+}
+
+/** A Send of a text; ids are drawn for `now`. */
+export function textTo(
+  now: Date,
+  phoneNumberId: string,
+  rest: MessageInitShape<typeof SendRequestSchema> = {},
+): MessageInitShape<typeof SendRequestSchema> & { messageId: string } {
+  return {
+    phoneNumberId,
+    recipient: "4915112345678",
+    content: { kind: { case: "text", value: { body: "hello" } } },
+    ...rest,
+    messageId: rest.messageId ?? drawId(now),
+  };
+}
+
+export function drawId(now: Date): string {
+  return uuidv7({ msecs: now.getTime(), random: randomBytes(16) });
+}
+
+/** Acquires and expects to be granted. */
+export async function acquire(
+  client: MessagesClient,
+  phoneNumberId: string,
+  holder = "pod-a",
+  epoch = 1n,
+): Promise<LeaseGranted> {
+  const { result } = await client.acquire({
+    phoneNumberId,
+    holder,
+    bootId: drawId(new Date(0)),
+    epoch,
+    address: "127.0.0.1:1",
+  });
+  if (result.case !== "granted") throw new Error(`expected a lease, got ${result.case ?? "nothing"}`);
+  return result.value;
+}
+
+/** One outcome of a first attempt. */
+export function outcome(
+  messageId: string,
+  kind: MessageInitShape<typeof OutcomeSchema>["kind"],
+  attempt = 1,
+): MessageInitShape<typeof OutcomeSchema> {
+  return { messageId, attempt, kind };
+}
+
+/** A status as WhatsApp reports it, with our callback data. */
+export function status(
+  messageId: string,
+  word: string,
+  rest: MessageInitShape<typeof StatusUpdateSchema> & { attempt?: number } = {},
+): MessageInitShape<typeof StatusUpdateSchema> {
+  const { attempt = 1, ...update } = rest;
+  return {
+    wabaId,
+    wamid: `wamid.up.${messageId}`,
+    status: word,
+    recipient: "4915112345678",
+    callbackData: toCallbackData(messageId, attempt),
+    at: timestampFromDate(new Date("2026-03-02T10:00:00Z")),
+    ...update,
+  };
+}
