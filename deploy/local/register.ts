@@ -1,0 +1,76 @@
+// Makes the manifests known to the services, by the calls that the operator makes on a cluster. What a former run had declared
+// and this one does not is taken out again.
+import { createClient } from "#lib/grpc.ts";
+import { applyAccount, applyNumber, applySubscription } from "#operator/registration.ts";
+import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
+import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
+import { WebhooksService } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
+import type { Manifests } from "./manifests.ts";
+
+/** Numbers and accounts. Must come before the connections: a lease is that of a known number. */
+export async function registerNumbers(messagesAddress: string, { accounts, numbers }: Manifests): Promise<void> {
+  await using messages = createClient(MessagesService, messagesAddress);
+  for (const account of accounts) {
+    await named(`WhatsAppBusinessAccount/${account.metadata.name}`, messages.applyAccount(applyAccount(account)));
+  }
+  // First, since a phone number may have moved to another id.
+  const declared = new Set(numbers.map(({ spec }) => spec.phoneNumberId));
+  for (const { phoneNumberId, name } of (await messages.listNumbers({})).numbers) {
+    if (!declared.has(phoneNumberId)) await named(`WhatsAppNumber/${name}`, messages.removeNumber({ phoneNumberId }));
+  }
+  for (const number of numbers) {
+    const account = accounts.find(({ metadata }) => metadata.name === number.spec.accountRef.name);
+    if (account === undefined) continue;
+    await named(`WhatsAppNumber/${number.metadata.name}`, messages.applyNumber(applyNumber(number, account)));
+  }
+}
+
+/** `urlOf` may send a subscription's deliveries elsewhere. */
+export async function registerSubscriptions(
+  webhooksAddress: string,
+  { accounts, numbers, subscriptions, secrets }: Manifests,
+  urlOf: (declared: string) => string,
+): Promise<void> {
+  await using webhooks = createClient(WebhooksService, webhooksAddress);
+  const declared = new Set(subscriptions.map(({ metadata }) => metadata.name));
+  for (const { name } of (await webhooks.listSubscriptions({})).subscriptions) {
+    if (!declared.has(name)) await named(`WebhookSubscription/${name}`, webhooks.removeSubscription({ name }));
+  }
+  for (const subscription of subscriptions) {
+    const { url, secretRef } = subscription.spec;
+    const aimed = { ...subscription, spec: { ...subscription.spec, url: urlOf(url) } };
+    const secret = (secrets.get(secretRef.name)?.[secretRef.key] ?? "").trim();
+    const request = applySubscription(aimed, { accounts, numbers }, secret);
+    await named(`WebhookSubscription/${subscription.metadata.name}`, webhooks.applySubscription(request));
+  }
+}
+
+/** Has the services read what WhatsApp knows now, instead of at their next turn. Needs connected numbers. */
+export async function readUpstream(
+  addresses: { templates: string; quality: string },
+  { accounts, numbers }: Manifests,
+): Promise<void> {
+  await using templates = createClient(TemplatesService, addresses.templates);
+  await using quality = createClient(QualityService, addresses.quality);
+  const connected = numbers.filter(({ spec }) => spec.desiredState === "Connected");
+  const active = accounts.filter(({ metadata }) =>
+    connected.some(({ spec }) => spec.accountRef.name === metadata.name),
+  );
+  await Promise.all([
+    ...active.map(({ metadata, spec }) =>
+      named(`templates of ${metadata.name}`, templates.syncTemplates({ wabaId: spec.wabaId })),
+    ),
+    ...connected.map(({ metadata, spec }) =>
+      named(`facts of ${metadata.name}`, quality.refreshNumber({ phoneNumberId: spec.phoneNumberId })),
+    ),
+  ]);
+}
+
+async function named<T>(what: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

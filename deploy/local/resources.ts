@@ -1,0 +1,23 @@
+// The resources that drive the local runner: ours, and Kubernetes' Secret.
+import type { ObjectMeta } from "#operator/api/metadata.ts";
+import type { WebhookSubscription } from "#operator/api/v1alpha1/webhook-subscription.ts";
+import type { WhatsAppBusinessAccount } from "#operator/api/v1alpha1/whatsapp-business-account.ts";
+import type { WhatsAppNumber } from "#operator/api/v1alpha1/whatsapp-number.ts";
+
+export type Secret = {
+  kind: "Secret";
+  metadata: ObjectMeta;
+  data?: Record<string, string>;
+  stringData?: Record<string, string>;
+};
+
+export type Resource = Secret | WhatsAppBusinessAccount | WhatsAppNumber | WebhookSubscription;
+
+/** A resource and the file that it stands in, as faults name it. */
+export type Declared = { file: string; resource: Resource };
+
+/** The values of a Secret as text; stringData wins over data, as at the API server. */
+export function valuesOf({ data = {}, stringData = {} }: Secret): Record<string, string> {
+  const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]);
+  return { ...Object.fromEntries(decoded), ...stringData };
+}

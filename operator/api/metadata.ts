@@ -1,0 +1,6 @@
+// What every Kubernetes object has, as far as we read it.
+
+export type ObjectMeta = {
+  name: string;
+  namespace?: string;
+};

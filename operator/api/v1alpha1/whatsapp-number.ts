@@ -1,0 +1,49 @@
+// Made by operator/api/generate.ts from the CRD. Do not edit.
+import type { ObjectMeta } from "../metadata.ts";
+
+export type WhatsAppNumber = {
+  apiVersion: "heliograph.dev/v1alpha1";
+  kind: "WhatsAppNumber";
+  metadata: ObjectMeta;
+  spec: {
+    accountRef: {
+      name: string;
+    };
+    phoneNumberId: string;
+    phoneNumber: string;
+    displayName?: string;
+    credentialsRef?: {
+      name: string;
+    };
+    connectionClassName?: string;
+    desiredState: "Connected" | "Disconnected";
+    messagesPerSecond: number;
+    queueLimit: number;
+    messageTtlSeconds: number;
+    unknownPolicy: "Fail" | "Resend";
+    unknownTimeoutSeconds: number;
+    contentPolicy: "Store" | "PassThrough";
+  };
+  status?: {
+    observedGeneration?: number;
+    maskedPhoneNumber?: string;
+    verifiedName?: string;
+    qualityRating?: "Green" | "Yellow" | "Red" | "Unknown";
+    messagingLimit?: string;
+    messagingLimitUsed?: string;
+    connection?: {
+      epoch?: number;
+      podName?: string;
+      nodeName?: string;
+      connectedSince?: string;
+    };
+    conditions?: {
+      type: string;
+      status: "True" | "False" | "Unknown";
+      observedGeneration?: number;
+      lastTransitionTime: string;
+      reason: string;
+      message: string;
+    }[];
+  };
+};
