@@ -25,7 +25,7 @@ test("a batch that is not done comes again with what arrived since", async () =>
   assert.deepEqual(await queue.next(), [1]);
   queue.push(2);
   assert.deepEqual(await queue.next(), [1, 2]);
-  queue.done(1);
+  queue.done([1]);
   assert.deepEqual(await queue.next(), [2]);
 });
 
@@ -34,7 +34,7 @@ test("an item that is still held is not taken twice; one that is done may come a
   queue.push(1);
   queue.push(1);
   assert.deepEqual(queue.rest(), [1]);
-  queue.done(1);
+  queue.done([1]);
   queue.push(1);
   assert.deepEqual(queue.rest(), [1]);
 });
@@ -46,4 +46,14 @@ test("closing ends a waiting reader with nothing and keeps the rest", async () =
   queue.close();
   assert.deepEqual(await next, []);
   assert.deepEqual(queue.rest(), [1]);
+});
+
+test("an older item that comes late goes first, and does not disturb the batch in hand", async () => {
+  const queue = queueOf({ batch: 2, lingerMs: 60_000 });
+  for (const item of [5, 4]) queue.push(item);
+  const inHand = await queue.next();
+  assert.deepEqual(inHand, [4, 5]);
+  for (const item of [6, 3]) queue.push(item);
+  queue.done(inHand);
+  assert.deepEqual(await queue.next(), [3, 6]);
 });

@@ -1,13 +1,14 @@
 // Gathers items that arrive one by one into batches: a batch is ready when it is full or its first item has waited long enough.
-// Items stay in the queue until they are done, so that a batch that failed is taken again, in the same order.
+// Items stay in the queue until they are done, so that a batch that failed is taken again. Lower keys go first: what a server
+// gives out again may arrive after what is newer.
 
 export type BatchQueue<Item> = {
   /** Adds an item; one whose key is still in the queue is left aside. */
   push(item: Item): void;
-  /** The next batch, oldest first; empty only after close. */
+  /** The next batch by rising key; empty only after close. */
   next(): Promise<readonly Item[]>;
-  /** Removes the first `count` items. */
-  done(count: number): void;
+  /** Removes what `next` gave. */
+  done(taken: readonly Item[]): void;
   /** Lets a waiting `next` return at once, with nothing. */
   close(): void;
   /** Everything not done yet. */
@@ -22,7 +23,7 @@ type QueueOptions<Item> = {
 
 /** One reader at a time. */
 export function createBatchQueue<Item>({ keyOf, batch, lingerMs }: QueueOptions<Item>): BatchQueue<Item> {
-  const items: Item[] = [];
+  let items: Item[] = [];
   const keys = new Set<number>();
   let isClosed = false;
   let onChange = (): void => undefined;
@@ -50,10 +51,12 @@ export function createBatchQueue<Item>({ keyOf, batch, lingerMs }: QueueOptions<
     async next() {
       await atLeast(1, undefined);
       await atLeast(batch, lingerMs);
+      items.sort((left, right) => keyOf(left) - keyOf(right));
       return isClosed ? [] : items.slice(0, batch);
     },
-    done(count) {
-      for (const item of items.splice(0, count)) keys.delete(keyOf(item));
+    done(taken) {
+      for (const item of taken) keys.delete(keyOf(item));
+      items = items.filter((item) => keys.has(keyOf(item)));
     },
     close() {
       isClosed = true;

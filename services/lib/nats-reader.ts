@@ -61,7 +61,7 @@ export async function readOnce(options: ConsumeOptions, ending: AbortSignal, onP
     const taken = await queue.next();
     if (taken.length === 0 || !(await handleUntilDone(options, taken, ending))) break;
     for (const message of taken) message.ack();
-    queue.done(taken.length);
+    queue.done(taken);
     onProgress();
   }
   ending.removeEventListener("abort", queue.close);

@@ -20,14 +20,17 @@ type ConnectOptions = {
   /** Shown in the server's list of connections. */
   name: string;
   log: Log;
+  /** Ends the waiting for the first connection; the call rejects. */
+  signal?: AbortSignal;
 };
 
 const firstConnectMs = 20_000;
 
 /** Waits up to 20 s for the first connection, then keeps reconnecting for ever. Rejects with UNAVAILABLE `nats_unavailable`. */
-export async function connectNats({ url, name, log }: ConnectOptions): Promise<Nats> {
+export async function connectNats({ url, name, log, signal }: ConnectOptions): Promise<Nats> {
   const giveUpAt = performance.now() + firstConnectMs;
   for (;;) {
+    signal?.throwIfAborted();
     try {
       const nc = await connect({
         servers: url.split(","),
@@ -46,7 +49,7 @@ export async function connectNats({ url, name, log }: ConnectOptions): Promise<N
         throw new ServiceError("UNAVAILABLE", "nats_unavailable", `NATS cannot be reached at ${url}`, { cause: error });
       }
       log.info({ url }, "NATS is not ready yet");
-      await sleep(250);
+      await sleep(250, signal);
     }
   }
 }
@@ -92,7 +95,7 @@ type StreamOptions = {
 };
 
 // Events that a dead reader held are given out again after this time: before its successor can be pinned (the reader's last
-// pull lives 1.5 s), so that the successor gets the oldest first.
+// pull lives 1.5 s), so that the successor's first batch has the oldest.
 const ackWaitMs = 3_000;
 const defaultTakeOverMs = 5_000;
 const readyMs = 20_000;

@@ -66,7 +66,7 @@ const fallbackMs = 1_000;
 // How soon to look again when another copy publishes at this moment: it may have read before our rows were committed.
 const busyMs = 50;
 const natsTimeoutMs = 2_000;
-const publishTimeoutMs = 5_000;
+const publishTimeoutMs = 3_000;
 
 /**
  * Publishes the outbox of a schema, one copy of the service at a time, with the event id as Nats-Msg-Id.

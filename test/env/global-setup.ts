@@ -1,0 +1,29 @@
+// Runs once before all tests: starts PostgreSQL and finds nats-server. Test processes learn of both by environment variables.
+import { join } from "node:path";
+import { findNatsServer } from "#local/nats.ts";
+import { type PostgresServer, startPostgres } from "#local/postgres.ts";
+import { clearRunFolder, clearStaleRuns, makeRunFolder } from "./folder.ts";
+import { testLog } from "./log.ts";
+
+let folder: string | undefined;
+let postgres: PostgresServer | undefined;
+
+export async function globalSetup(): Promise<void> {
+  await clearStaleRuns();
+  folder = makeRunFolder();
+  process.env["HELIOGRAPH_TEST_NATS"] = await findNatsServer({ progress: (line) => process.stderr.write(`${line}\n`) });
+  postgres = await startPostgres({
+    dataDir: join(folder, "postgres", "data"),
+    port: 0,
+    host: "127.0.0.1",
+    log: testLog,
+    fsync: false,
+    maxConnections: 500,
+  });
+  process.env["HELIOGRAPH_TEST_POSTGRES"] = postgres.url;
+}
+
+export async function globalTeardown(): Promise<void> {
+  await postgres?.[Symbol.asyncDispose]();
+  if (folder !== undefined) await clearRunFolder(folder);
+}
