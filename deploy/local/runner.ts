@@ -93,7 +93,7 @@ async function prepare(
   const orphans = last === undefined ? [] : await endOrphans(last);
   if (orphans.length > 0) tell(`ended what a killed run had left: ${orphans.join(", ")}`);
   const taken = await findTakenPorts(options.host, listPorts(ports, options.webhookUrl === undefined));
-  if (taken.length > 0) throw new Error(taken.join("\n"));
+  if (taken.length > 0) throw new Error(summaryOf(taken));
   if (options.isFresh) clearData(folder);
   const print = (text: string): void => void process.stdout.write(text);
   return createStack({
@@ -108,6 +108,11 @@ async function prepare(
     warn: timed(warn),
     print,
   });
+}
+
+/** Where another stack runs on these ports, a line for each would bury what helps. */
+function summaryOf([first = "", ...others]: readonly string[]): string {
+  return others.length === 0 ? first : `${first} (and ${others.length} more ports: --port-base moves all of them)`;
 }
 
 function timed(say: (line: string) => void): (line: string) => void {

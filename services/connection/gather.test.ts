@@ -15,7 +15,7 @@ function collecting(max = 3, lingerMs = 20) {
       return items.map((item) => item * 10);
     },
   });
-  return { batches, add: gatherer.add, hold: (until: Promise<void>) => (open = until) };
+  return { batches, add: gatherer.add, hold: (until: Promise<void>): void => void (open = until) };
 }
 
 test("a call that is alone goes at once", async () => {

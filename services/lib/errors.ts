@@ -66,7 +66,7 @@ export class ServiceError extends Error {
   }
 }
 
-/** Ends a switch over a closed union: does not compile while a case is missing, throws if a value lied about its type. */
+/** @public Ends a switch over a closed union: does not compile while a case is missing, throws if a value lied about its type. */
 export function assertNever(value: never): never {
   throw new Error(`unexpected value ${JSON.stringify(value)}`);
 }

@@ -20,7 +20,8 @@ import {
 import { type CallOptions, clientMethod } from "./grpc-outgoing.ts";
 import type { Log } from "./log.ts";
 
-export type { CallContext, CallOptions };
+/** @public For handlers that live in files of their own. */
+export type { CallContext };
 
 type Requests<I extends DescMessage> = AsyncIterable<MessageShape<I>>;
 type Responses<O extends DescMessage> = AsyncIterable<MessageInitShape<O>>;

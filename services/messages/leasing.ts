@@ -83,7 +83,10 @@ async function acquire(
       const { term, address } = lease;
       await saveGrant(tx, { phoneNumberId, lease, cause, leaseMs, now: at });
       const left = await takeOver(tx, register, { phoneNumberId, term, at });
-      await enqueue(tx, "messages", [...left, connectionNews(register, at, { phoneNumberId, term, address, lapsed: false })]);
+      await enqueue(tx, "messages", [
+        ...left,
+        connectionNews(register, at, { phoneNumberId, term, address, lapsed: false }),
+      ]);
       return { kind: "granted", term, cause };
     }
   }
@@ -137,5 +140,12 @@ function connectionNews(
   { phoneNumberId, term: version, address, lapsed }: LapseChange,
 ): OutboxRow {
   const verb = lapsed ? "disconnected" : "connected";
-  return numberEvent({ ...register.placeOf(phoneNumberId), verb, phoneNumberId, version, address: lapsed ? "" : address, at });
+  return numberEvent({
+    ...register.placeOf(phoneNumberId),
+    verb,
+    phoneNumberId,
+    version,
+    address: lapsed ? "" : address,
+    at,
+  });
 }

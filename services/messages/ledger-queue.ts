@@ -29,81 +29,93 @@ const patientMs = 10;
 const maxDepth = 10_000;
 const overloadedRetryMs = 1_000;
 
-export function createLedgerQueue(): LedgerQueue {
-  const entries: (Entry & { weight: number })[] = [];
-  let weight = 0;
+type State = {
+  entries: (Entry & { weight: number })[];
+  /** Of all entries. */
+  weight: number;
   /** When the first of the entries must not wait any longer, by the monotonic clock in ms. */
-  let goBy = Number.POSITIVE_INFINITY;
-  let isClosed = false;
-  let onChange = (): void => undefined;
+  goBy: number;
+  isClosed: boolean;
+  /** Called after each put, and at close. */
+  onChange: () => void;
+};
 
-  /** Resolves when there is something to take, or the queue is closed. */
-  function filled(): Promise<void> {
-    return new Promise((resolve) => {
-      onChange = () => {
-        if (entries.length > 0 || isClosed) resolve();
-      };
-      onChange();
-    });
-  }
-
-  function gathered(): Promise<void> {
-    return new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined;
-      let armedFor = Number.POSITIVE_INFINITY;
-      onChange = () => {
-        const isFull = weight >= maxWeight || isClosed;
-        if (!isFull && goBy >= armedFor) return;
-        clearTimeout(timer);
-        const waitMs = isFull ? 0 : goBy - performance.now();
-        if (waitMs <= 0) return resolve();
-        armedFor = goBy;
-        timer = setTimeout(resolve, waitMs);
-      };
-      onChange();
-    });
-  }
-
-  function cut(): readonly Entry[] {
-    let count = 0;
-    let taken = 0;
-    for (const entry of entries) {
-      if (count > 0 && taken + entry.weight > maxWeight) break;
-      count += 1;
-      taken += entry.weight;
-    }
-    weight -= taken;
-    const batch = entries.splice(0, count);
-    // What is left has waited for its turn and goes next.
-    goBy = entries.length > 0 ? 0 : Number.POSITIVE_INFINITY;
-    return batch;
-  }
-
+export function createLedgerQueue(): LedgerQueue {
+  const state: State = {
+    entries: [],
+    weight: 0,
+    goBy: Number.POSITIVE_INFINITY,
+    isClosed: false,
+    onChange: () => undefined,
+  };
   return {
     put(item) {
-      if (isClosed) return Promise.reject(new ServiceError("UNAVAILABLE", "stopping", "the service is stopping"));
-      if (entries.length >= maxDepth && item.kind === "send") return Promise.reject(overloaded());
+      if (state.isClosed) return Promise.reject(new ServiceError("UNAVAILABLE", "stopping", "the service is stopping"));
+      if (state.entries.length >= maxDepth && item.kind === "send") return Promise.reject(overloaded());
       return new Promise((settle, fail) => {
-        const own = weightOf(item);
+        const weight = weightOf(item);
         const waitMs = item.kind === "send" || item.kind === "begin" ? hurriedMs : patientMs;
-        entries.push({ item, weight: own, settle, fail });
-        weight += own;
-        goBy = Math.min(goBy, performance.now() + waitMs);
-        onChange();
+        state.entries.push({ item, weight, settle, fail });
+        state.weight += weight;
+        state.goBy = Math.min(state.goBy, performance.now() + waitMs);
+        state.onChange();
       });
     },
     async take(isBusy) {
-      await filled();
-      if (isBusy && entries.length > 0) await gathered();
-      onChange = () => undefined;
-      return cut();
+      await filled(state);
+      if (isBusy && state.entries.length > 0) await gathered(state);
+      state.onChange = () => undefined;
+      return cut(state);
     },
-    depth: () => entries.length,
+    depth: () => state.entries.length,
     close() {
-      isClosed = true;
-      onChange();
+      state.isClosed = true;
+      state.onChange();
     },
   };
+}
+
+/** Resolves when there is something to take, or the queue is closed. */
+function filled(state: State): Promise<void> {
+  return new Promise((resolve) => {
+    state.onChange = () => {
+      if (state.entries.length > 0 || state.isClosed) resolve();
+    };
+    state.onChange();
+  });
+}
+
+/** Resolves when a commit is full, or one of its items has waited long enough. */
+function gathered(state: State): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    let armedFor = Number.POSITIVE_INFINITY;
+    state.onChange = () => {
+      const isFull = state.weight >= maxWeight || state.isClosed;
+      if (!isFull && state.goBy >= armedFor) return;
+      clearTimeout(timer);
+      armedFor = state.goBy;
+      const waitMs = isFull ? 0 : state.goBy - performance.now();
+      if (waitMs <= 0) resolve();
+      else timer = setTimeout(resolve, waitMs);
+    };
+    state.onChange();
+  });
+}
+
+/** Takes as many as fit into a commit, at least one. What is left has waited its turn and goes next. */
+function cut(state: State): readonly Entry[] {
+  let count = 0;
+  let taken = 0;
+  for (const { weight } of state.entries) {
+    if (count > 0 && taken + weight > maxWeight) break;
+    count += 1;
+    taken += weight;
+  }
+  state.weight -= taken;
+  const batch = state.entries.splice(0, count);
+  state.goBy = state.entries.length > 0 ? 0 : Number.POSITIVE_INFINITY;
+  return batch;
 }
 
 function overloaded(): ServiceError {

@@ -1,9 +1,16 @@
 // The RPCs about messages, in the order of the contract.
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
 import type { Handlers } from "#lib/grpc.ts";
 import type { Queryable } from "#lib/postgres.ts";
-import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import type {
+  ClaimRequest,
+  ClaimResponseSchema,
+  MessagesService,
+  SendRequest,
+  SendResponseSchema,
+} from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Days } from "./days.ts";
 import { type Acceptance, decideAccept } from "./domain/accept.ts";
 import { isHolder } from "./domain/lease.ts";
@@ -33,27 +40,10 @@ const overloadedRetryMs = 5_000;
 // Nobody tells when a quoted message was sent at last, so its quotes are claimed for again after this long.
 const quotesDueMs = 1_000;
 
-export function ledgerHandlers({ db, ledger, register, days, counts, metrics, now }: LedgerDependencies) {
+export function ledgerHandlers(dependencies: LedgerDependencies) {
+  const { db, ledger, register, now } = dependencies;
   return {
-    async send(request) {
-      const startedAt = performance.now();
-      const { sending, idempotency } = parseSend(request);
-      const { phoneNumberId } = sending;
-      const number = (await register.find(phoneNumberId))?.number;
-      const at = now();
-      const queued = number === undefined ? 0 : counts.estimate(phoneNumberId, number.spec.queueLimit);
-      const acceptance = decideAccept(sending, { number, queued, now: at });
-      if (acceptance.kind === "refused") {
-        metrics.refused.inc({ reason: acceptance.reason });
-        throw faultOf(acceptance.reason, phoneNumberId);
-      }
-      const { message } = acceptance;
-      await days.ensure(timeOfMessageId(message.messageId) ?? at);
-      const { messageId, acceptedAt, repeated } = await ledger.send({ kind: "send", message, idempotency });
-      if (!repeated) counts.add(phoneNumberId);
-      metrics.acceptSeconds.observe((performance.now() - startedAt) / 1_000);
-      return { messageId, acceptedAt: timestampFromDate(acceptedAt), repeated };
-    },
+    send: (request) => send(dependencies, request),
 
     async getMessage(request) {
       const messageId = parseMessageId(request.messageId);
@@ -64,32 +54,7 @@ export function ledgerHandlers({ db, ledger, register, days, counts, metrics, no
       return { message: toMessage(message) };
     },
 
-    async claim(request) {
-      const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
-      const term = parseCount("term", request.term);
-      const heldMessageIds = request.heldMessageIds.map(parseMessageId);
-      const { replyLimit, bulkLimit } = request;
-      const at = now();
-      const claim = { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now: at, floor: days.floor() };
-      const [frame, rows] = await Promise.all([loadClaimFrame(db, claim), claimMessages(db, claim)]);
-      if (!isHolder(frame.lease, term)) throw fenced(phoneNumberId, term);
-      const wamids = await loadWamids(
-        db,
-        rows.flatMap(({ context_message_id }) => context_message_id ?? []),
-      );
-      const nextDueAt = frame.hasDueQuotes
-        ? earlier(frame.nextDueAt, new Date(at.getTime() + quotesDueMs))
-        : frame.nextDueAt;
-      return {
-        messages: rows.map((row) =>
-          toClaimed(
-            row,
-            row.context_message_id === null ? row.context_wamid : (wamids.get(row.context_message_id) ?? ""),
-          ),
-        ),
-        ...(nextDueAt !== undefined && { nextDueAt: timestampFromDate(nextDueAt) }),
-      };
-    },
+    claim: (request) => claim(dependencies, request),
 
     async begin(request) {
       return { messageIds: await ledger.begin(parseBegin(request)) };
@@ -106,6 +71,56 @@ export function ledgerHandlers({ db, ledger, register, days, counts, metrics, no
       return {};
     },
   } satisfies Handlers<typeof MessagesService>;
+}
+
+async function send(
+  { ledger, register, days, counts, metrics, now }: LedgerDependencies,
+  request: SendRequest,
+): Promise<MessageInitShape<typeof SendResponseSchema>> {
+  const startedAt = performance.now();
+  const { sending, idempotency } = parseSend(request);
+  const { phoneNumberId } = sending;
+  const number = (await register.find(phoneNumberId))?.number;
+  const at = now();
+  const queued = number === undefined ? 0 : counts.estimate(phoneNumberId, number.spec.queueLimit);
+  const acceptance = decideAccept(sending, { number, queued, now: at });
+  if (acceptance.kind === "refused") {
+    metrics.refused.inc({ reason: acceptance.reason });
+    throw faultOf(acceptance.reason, phoneNumberId);
+  }
+  const { message } = acceptance;
+  await days.ensure(timeOfMessageId(message.messageId) ?? at);
+  const { messageId, acceptedAt, repeated } = await ledger.send({ kind: "send", message, idempotency });
+  if (!repeated) counts.add(phoneNumberId);
+  metrics.acceptSeconds.observe((performance.now() - startedAt) / 1_000);
+  return { messageId, acceptedAt: timestampFromDate(acceptedAt), repeated };
+}
+
+async function claim(
+  { db, days, now }: LedgerDependencies,
+  request: ClaimRequest,
+): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
+  const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
+  const term = parseCount("term", request.term);
+  const heldMessageIds = request.heldMessageIds.map(parseMessageId);
+  const { replyLimit, bulkLimit } = request;
+  const at = now();
+  const asked = { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now: at, floor: days.floor() };
+  const [frame, rows] = await Promise.all([loadClaimFrame(db, asked), claimMessages(db, asked)]);
+  if (!isHolder(frame.lease, term)) throw fenced(phoneNumberId, term);
+  const wamids = await loadWamids(
+    db,
+    rows.flatMap(({ context_message_id }) => context_message_id ?? []),
+  );
+  const quotesDueAt = frame.hasDueQuotes ? new Date(at.getTime() + quotesDueMs) : undefined;
+  const nextDueAt = earlier(frame.nextDueAt, quotesDueAt);
+  return {
+    messages: rows.map((row) => {
+      const quoted = row.context_message_id;
+      return toClaimed(row, quoted === null ? row.context_wamid : (wamids.get(quoted) ?? ""));
+    }),
+    ...(nextDueAt !== undefined && { nextDueAt: timestampFromDate(nextDueAt) }),
+  };
 }
 
 export function fenced(phoneNumberId: string, term: number): ServiceError {
@@ -129,6 +144,7 @@ export function numberUnknown(phoneNumberId: string): ServiceError {
   return new ServiceError("NOT_FOUND", "number_unknown", `number ${phoneNumberId} is not declared`);
 }
 
-function earlier(a: Date | undefined, b: Date): Date {
-  return a === undefined || b < a ? b : a;
+function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a < b ? a : b;
 }

@@ -47,36 +47,26 @@ const maxAttempts = 3;
 
 export function startLedger({ pool, register, now, log, onCommit, onFailure }: Dependencies): Ledger {
   const queue = createLedgerQueue();
-  let connection: Connection | undefined;
-
-  async function commitOnce(items: readonly Item[]): Promise<Committed> {
-    connection ??= await pool.connect();
-    try {
-      return await commitBatch(items, { tx: connection, register, now: now() });
-    } catch (error) {
-      connection.release(true);
-      connection = undefined;
-      throw error;
-    }
-  }
+  const writer = createWriter({ pool, register, now });
 
   async function commit(entries: readonly Entry[], attempt = 1): Promise<void> {
-    const mayBeStale = connection !== undefined;
+    const mayBeStale = writer.isConnected();
     const startedAt = performance.now();
     let committed: Committed;
     try {
-      committed = await commitOnce(entries.map(({ item }) => item));
+      committed = await writer.commit(entries.map(({ item }) => item));
     } catch (error) {
       const isUnavailable = error instanceof ServiceError && error.code === "UNAVAILABLE";
       onFailure(isUnavailable ? "unavailable" : "fault");
-      // Every item bears repeating, so a connection that died while idle costs its callers nothing.
+      // Every item bears repeating, so a connection that died while it was idle costs its callers nothing.
       if (isUnavailable && mayBeStale) return commit(entries, attempt);
-      if (isUnavailable || (entries.length === 1 && !(isCollision(error) && attempt < maxAttempts))) {
+      const mayRepeat = entries.length > 1 || (isCollision(error) && attempt < maxAttempts);
+      if (isUnavailable || !mayRepeat) {
         for (const { fail } of entries) fail(error);
         return;
       }
-      log.warn({ err: error, items: entries.length }, "commit failed, its items go one by one");
-      for (const entry of entries) await commit([entry], entries.length === 1 ? attempt + 1 : 1);
+      log.info({ err: error, items: entries.length }, "commit failed, its items go one by one");
+      for (const entry of entries) await commit([entry], entries.length > 1 ? 1 : attempt + 1);
       return;
     }
     onCommit(committed, { items: entries.length, durationMs: performance.now() - startedAt });
@@ -88,14 +78,12 @@ export function startLedger({ pool, register, now, log, onCommit, onFailure }: D
   }
 
   async function pump(): Promise<void> {
-    let isBusy = false;
-    for (;;) {
+    for (let isBusy = false; ;) {
       const entries = await queue.take(isBusy);
-      if (entries.length === 0) break;
+      if (entries.length === 0) return writer.close();
       await commit(entries);
       isBusy = entries.length > 1;
     }
-    connection?.release();
   }
 
   const pumped = pump();
@@ -109,6 +97,28 @@ export function startLedger({ pool, register, now, log, onCommit, onFailure }: D
     async [Symbol.asyncDispose]() {
       queue.close();
       await pumped;
+    },
+  };
+}
+
+/** Keeps one connection from commit to commit. */
+function createWriter({ pool, register, now }: Pick<Dependencies, "pool" | "register" | "now">) {
+  let connection: Connection | undefined;
+  return {
+    isConnected: () => connection !== undefined,
+    async commit(items: readonly Item[]): Promise<Committed> {
+      const tx = (connection ??= await pool.connect());
+      try {
+        return await commitBatch(items, { tx, register, now: now() });
+      } catch (error) {
+        tx.release(true);
+        connection = undefined;
+        throw error;
+      }
+    },
+    close(): void {
+      connection?.release();
+      connection = undefined;
     },
   };
 }

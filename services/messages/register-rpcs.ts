@@ -9,7 +9,7 @@ import { numberEvent } from "./events.ts";
 import { numberUnknown } from "./ledger-rpcs.ts";
 import type { Entry, Register } from "./register.ts";
 import { hasAccount, lockNumber, saveNumber, saveRemoval, upsertAccount } from "./store/register.ts";
-import { invalid, parseAccount, parseNumber, parsePhoneNumberId } from "./wire.ts";
+import { parseAccount, parseNumber, parsePhoneNumberId } from "./wire.ts";
 import { toNumber } from "./wire-out.ts";
 
 export type RegisterDependencies = {

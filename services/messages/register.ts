@@ -6,7 +6,7 @@ import { type NatsConnection, subscribeCore } from "#lib/nats.ts";
 import type { Queryable } from "#lib/postgres.ts";
 import type { Policy } from "./domain/progress.ts";
 import type { Place } from "./events.ts";
-import { type ConnectionRecord, loadChanges, type NumberRecord } from "./store/register.ts";
+import { type Changes, type ConnectionRecord, loadChanges, type NumberRecord } from "./store/register.ts";
 
 export type Entry = NumberRecord & { connection: ConnectionRecord | undefined };
 
@@ -29,49 +29,27 @@ type Dependencies = { db: Queryable; nc: NatsConnection; finishTimeoutMs: number
 
 const lookEveryMs = 2_000;
 /** Of a number that is not declared any more. */
-const lastPolicy = { unknownPolicy: "fail", unknownTimeoutSeconds: 600 } as const;
+const undeclared = { unknownPolicy: "fail", unknownTimeoutSeconds: 600 } as const;
 
 /** Resolves when the register is loaded. */
 export async function startRegister({ db, nc, finishTimeoutMs, log }: Dependencies): Promise<Register> {
-  const numbers = new Map<string, NumberRecord>();
-  const connections = new Map<string, ConnectionRecord>();
+  const known: Known = { numbers: new Map(), connections: new Map() };
   const listeners = new Set<(entry: Entry) => void>();
   let horizon = "0";
 
-  function entryOf(record: NumberRecord): Entry {
-    return { ...record, connection: connections.get(record.number.phoneNumberId) };
-  }
-
-  async function look(): Promise<void> {
+  const refresh = oneAtATime(async () => {
     const changes = await loadChanges(db, horizon);
-    const changed = new Set<string>();
-    for (const record of changes.numbers) {
-      const { phoneNumberId } = record.number;
-      if (numbers.get(phoneNumberId)?.generation === record.generation) continue;
-      numbers.set(phoneNumberId, record);
-      changed.add(phoneNumberId);
-    }
-    for (const connection of changes.connections) {
-      if (isSameConnection(connections.get(connection.phoneNumberId), connection)) continue;
-      connections.set(connection.phoneNumberId, connection);
-      changed.add(connection.phoneNumberId);
-    }
-    horizon = changes.horizon;
-    for (const phoneNumberId of changed) {
-      const record = numbers.get(phoneNumberId);
-      if (record !== undefined) for (const listener of listeners) listener(entryOf(record));
-    }
-  }
-
-  const refresh = oneAtATime(look);
+    ({ horizon } = changes);
+    for (const entry of learn(known, changes)) for (const listener of listeners) listener(entry);
+  });
   await refresh();
   const looking = loop({ name: "register", intervalMs: lookEveryMs, jitter: 0.2, log, task: refresh });
   const hearing = subscribeCore(nc, "wa.number.*.*", () => looking.wake());
 
-  function get(phoneNumberId: string): Entry | undefined {
-    const record = numbers.get(phoneNumberId);
-    return record === undefined || record.isRemoved ? undefined : entryOf(record);
-  }
+  const get = (phoneNumberId: string): Entry | undefined => {
+    const record = known.numbers.get(phoneNumberId);
+    return record === undefined || record.isRemoved ? undefined : entryOf(known, record);
+  };
   return {
     get,
     refresh,
@@ -79,13 +57,13 @@ export async function startRegister({ db, nc, finishTimeoutMs, log }: Dependenci
       if (get(phoneNumberId) === undefined) await refresh();
       return get(phoneNumberId);
     },
-    all: () => [...numbers.values()].filter(({ isRemoved }) => !isRemoved).map(entryOf),
+    all: () => [...known.numbers.values()].flatMap((record) => (record.isRemoved ? [] : entryOf(known, record))),
     placeOf(phoneNumberId) {
-      const number = numbers.get(phoneNumberId)?.number;
+      const number = known.numbers.get(phoneNumberId)?.number;
       return { wabaId: number?.wabaId ?? "", displayPhoneNumber: number?.displayPhoneNumber ?? "" };
     },
     policyOf(phoneNumberId) {
-      const { unknownPolicy, unknownTimeoutSeconds } = numbers.get(phoneNumberId)?.number.spec ?? lastPolicy;
+      const { unknownPolicy, unknownTimeoutSeconds } = known.numbers.get(phoneNumberId)?.number.spec ?? undeclared;
       return { unknownPolicy, unknownTimeoutMs: unknownTimeoutSeconds * 1_000, finishTimeoutMs };
     },
     subscribe(listener) {
@@ -97,6 +75,32 @@ export async function startRegister({ db, nc, finishTimeoutMs, log }: Dependenci
       await looking[Symbol.asyncDispose]();
     },
   };
+}
+
+type Known = { numbers: Map<string, NumberRecord>; connections: Map<string, ConnectionRecord> };
+
+function entryOf({ connections }: Known, record: NumberRecord): Entry {
+  return { ...record, connection: connections.get(record.number.phoneNumberId) };
+}
+
+/** Takes up what is new; answers with the numbers of which something is. */
+function learn(known: Known, { numbers, connections }: Changes): Entry[] {
+  const changed = new Set<string>();
+  for (const record of numbers) {
+    const { phoneNumberId } = record.number;
+    if (known.numbers.get(phoneNumberId)?.generation === record.generation) continue;
+    known.numbers.set(phoneNumberId, record);
+    changed.add(phoneNumberId);
+  }
+  for (const connection of connections) {
+    if (isSameConnection(known.connections.get(connection.phoneNumberId), connection)) continue;
+    known.connections.set(connection.phoneNumberId, connection);
+    changed.add(connection.phoneNumberId);
+  }
+  return [...changed].flatMap((phoneNumberId) => {
+    const record = known.numbers.get(phoneNumberId);
+    return record === undefined ? [] : entryOf(known, record);
+  });
 }
 
 function isSameConnection(a: ConnectionRecord | undefined, b: ConnectionRecord): boolean {

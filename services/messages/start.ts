@@ -1,5 +1,6 @@
 // Opens the parts of messages in order; disposing closes them in reverse.
-import { startGrpc } from "#lib/grpc.ts";
+import type { Registry } from "prom-client";
+import { type Service, startGrpc } from "#lib/grpc.ts";
 import { createRegistry, startHttp } from "#lib/http.ts";
 import { createLog, type Log } from "#lib/log.ts";
 import { migrate } from "#lib/migrate.ts";
@@ -27,11 +28,34 @@ type Options = {
   now: () => Date;
 };
 
+type Process = Options & { opened: AsyncDisposableStack; log: Log; registry: Registry };
+
 export async function startMessages({ config, now }: Options) {
   await using opened = new AsyncDisposableStack();
   opened.use(await startTelemetry("messages", config));
   const log = createLog({ service: "messages", level: config.LOG_LEVEL });
   const registry = createRegistry("messages");
+  const own = { config, now, opened, log, registry };
+  const stores = await openStores(own);
+  const service = await openService(own, stores);
+  const http = opened.use(
+    await startHttp({
+      host: config.LISTEN_HOST,
+      port: config.HTTP_PORT,
+      registry,
+      checks: { database: () => stores.db.query("select 1").then(() => true) },
+      log,
+    }),
+  );
+  const grpc = opened.use(
+    await startGrpc({ host: config.LISTEN_HOST, port: config.GRPC_PORT, services: [service], log, registry }),
+  );
+  log.info({ grpc: grpc.address, http: http.url }, "messages is up");
+  const running = opened.move();
+  return { grpcAddress: grpc.address, httpUrl: http.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+async function openStores({ config, opened, log, registry }: Process) {
   const url = withPlanner(config.DATABASE_URL);
   const db = opened.use(createPool({ url, size: config.DATABASE_POOL_SIZE, log, applicationName: "messages" }));
   const writer = opened.use(createPool({ url, size: 1, log, applicationName: "messages ledger", pipeline: true }));
@@ -39,8 +63,15 @@ export async function startMessages({ config, now }: Options) {
   const nc = opened.use(await connectNats({ url: config.NATS_URL, name: "messages", log }));
   await ensureTopology(nc, config.NATS_REPLICAS);
   const publisher = opened.use(startPublisher({ pool: db, schema: "messages", nc, log, registry }));
-  const finishTimeoutMs = config.FINISH_TIMEOUT_MS;
-  const register = opened.use(await startRegister({ db, nc, finishTimeoutMs, log }));
+  return { db, writer, nc, publisher };
+}
+
+type Stores = Awaited<ReturnType<typeof openStores>>;
+
+async function openService(own: Process, { db, writer, nc, publisher }: Stores): Promise<Service> {
+  const { config, now, opened, log, registry } = own;
+  const { LEASE_MS: leaseMs, RENEW_EVERY_MS: renewEveryMs, STOP_AFTER_MS: stopAfterMs } = config;
+  const register = opened.use(await startRegister({ db, nc, finishTimeoutMs: config.FINISH_TIMEOUT_MS, log }));
   const days = opened.use(await startDays({ db, now, log }));
   const tell = (subject: string): void => hint(nc, subject, log);
   const metrics = createMetrics(registry, () => ledger.depth());
@@ -62,44 +93,33 @@ export async function startMessages({ config, now }: Options) {
     publisher.poke();
     register.refresh().catch((error: unknown) => log.warn({ err: error }, "register could not be read again"));
   };
-  const leaseTimes = {
-    leaseMs: config.LEASE_MS,
-    renewEveryMs: config.RENEW_EVERY_MS,
-    stopAfterMs: config.STOP_AFTER_MS,
-  };
-  const leasing = createLeasing({ db, register, now, ...leaseTimes });
+  const leasing = createLeasing({ db, register, now, leaseMs, renewEveryMs });
   opened.use(startSweeper({ db, ledger, leasing, days, now, onLapses: onChange, log }));
-  const floor = days.floor;
-  const services = [
-    messagesServer({
-      db,
-      ledger,
-      register,
-      days,
-      counts: createQueueCounts((phoneNumberId, most) => countQueued(db, { phoneNumberId, most, floor: floor() }), log),
-      metrics,
-      now,
-      leasing,
-      renewals: createRenewals((renewals) => renewLeases(db, renewals, { ...leaseTimes, now: now(), floor: floor() })),
-      ...leaseTimes,
-      tell,
-      onChange,
-      log,
-    }),
-  ];
-  const checks = { database: () => db.query("select 1").then(() => true) };
-  const http = opened.use(await startHttp({ host: config.LISTEN_HOST, port: config.HTTP_PORT, registry, checks, log }));
-  const grpc = opened.use(
-    await startGrpc({ host: config.LISTEN_HOST, port: config.GRPC_PORT, services, log, registry }),
-  );
-  log.info({ grpc: grpc.address, http: http.url }, "messages is up");
-  const running = opened.move();
-  return { grpcAddress: grpc.address, httpUrl: http.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const count = (phoneNumberId: string, most: number): Promise<number> =>
+    countQueued(db, { phoneNumberId, most, floor: days.floor() });
+  const counts = createQueueCounts(count, log);
+  const renewals = createRenewals((all) => renewLeases(db, all, { leaseMs, now: now(), floor: days.floor() }));
+  const times = { stopAfterMs, renewEveryMs };
+  return messagesServer({
+    db,
+    ledger,
+    register,
+    days,
+    counts,
+    metrics,
+    now,
+    leasing,
+    renewals,
+    ...times,
+    tell,
+    onChange,
+    log,
+  });
 }
 
 /**
- * Plans are made once and read by key, whatever the tables held when they were made: partitions begin empty, where a plan by
- * size would scan them. Planning anew costs more than the query: with 95 partitions 36 ms a Claim, not 0.3.
+ * Plans are made once and go by key, whatever the tables held at that time: partitions begin empty, where a plan by size would
+ * scan them. Planning anew costs more than the query: with 95 partitions 36 ms a Claim, not 0.3.
  */
 function withPlanner(databaseUrl: string): string {
   const url = new URL(databaseUrl);
@@ -109,7 +129,8 @@ function withPlanner(databaseUrl: string): string {
     "enable_hashjoin=off",
     "enable_mergejoin=off",
   ];
-  url.searchParams.set("options", settings.map((setting) => `-c ${setting}`).join(" "));
+  const own = settings.map((setting) => `-c ${setting}`).join(" ");
+  url.searchParams.set("options", `${url.searchParams.get("options") ?? ""} ${own}`.trim());
   return url.href;
 }
 

@@ -1,6 +1,6 @@
 // The ledger as its tests meet it: the real service on a database and a NATS of its own, its client, and what it publishes.
 import { randomBytes } from "node:crypto";
-import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { v7 as uuidv7 } from "uuid";

@@ -98,7 +98,8 @@ export function parsePhoneNumberId(phoneNumberId: string): string {
 
 /** Postgres takes no NUL in a text. */
 function parseText(name: string, text: string, most: number): string {
-  if (text.length > most && [...text].length > most) throw invalid(`${name} must have at most ${most} characters`);
+  if (text.length > most && Array.from(text).length > most)
+    throw invalid(`${name} must have at most ${most} characters`);
   if (text.includes("\0")) throw invalid(`${name} must not have a NUL`);
   return text;
 }

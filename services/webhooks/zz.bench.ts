@@ -25,6 +25,7 @@ test("bench", { timeout: 200000 }, async () => {
   const stats = async () => (await fetch(`http://127.0.0.1:${port}/stats`)).json() as any;
   const spec = { dialect: "cloud" as const, events: [], phoneNumberIds: [], wabaIds: [], secrets: ["k"], keepTryingSeconds: 3600, timeoutMs: 15000, concurrency: 16 };
   const endpoints = Number(process.env.ENDPOINTS ?? 1);
+  const sick = process.env.SICK!; await applySubscription(world.pool, { name: "sick", url: `http://127.0.0.1:${port}/${sick}`, ...spec, timeoutMs: 3000 }, new Date());
   for (let i = 0; i < endpoints; i++) await applySubscription(world.pool, { name: `e${i}`, url: `http://127.0.0.1:${port}/${i}`, ...spec }, new Date());
   const child = spawn(process.execPath, [...(process.env.FLAGS ?? "").split(" ").filter(Boolean), new URL("./main.ts", import.meta.url).pathname], { env: { ...world.env, RETRY_BASE_MS: "1000", LEASE_SLACK_MS: "5000", SEARCH_INTERVAL_MS: "5000" }, stdio: ["ignore", "ignore", "inherit"] });
   await sleep(2500); console.log("idle rss", rss(child.pid!));
@@ -52,10 +53,13 @@ test("bench", { timeout: 200000 }, async () => {
     }
     await Promise.all(ps); return n * 3 * endpoints;
   });
-  await measure("burst", async () => {
-    const N = 10000; let i = 0;
-    await Promise.all(Array.from({ length: 256 }, async () => { while (i < N) { i++; const m = newMessage(); await js.publish(`wa.message.sent.${phoneNumberId}`, event(m.messageId, "sent")); } }));
-    return N * endpoints;
-  });
+  const show = async (w: string) => { const st = await stats(); const { rows } = await world.pool.query("select name, state, count(*), max(attempts) from webhooks.deliveries join webhooks.subscriptions using (subscription_id) group by 1,2 order by 1,2"); console.log(w, JSON.stringify({ ...st, lat: undefined }), JSON.stringify(rows)); };
+  await show("before heal");
+  const c0 = cpu(child.pid!); const pgc = () => [...cpuAll((c) => c.includes("postgres")).values()].reduce((a, b) => a + b, 0); const p0 = pgc(); const t0 = performance.now();
+  await sleep(5000); console.log("5 s of sickness cost ms", cpu(child.pid!) - c0, pgc() - p0);
+  await fetch(`http://127.0.0.1:${port}/heal`); const t1 = performance.now();
+  await until(async () => (await world.pool.query<any>("select count(*) c from webhooks.deliveries where state='waiting'")).rows[0].c === 0, { timeoutMs: 90000 });
+  console.log("drained in", performance.now() - t1, "cpu", cpu(child.pid!) - c0, pgc() - p0);
+  await show("end");
   child.kill(); rec.kill();
 });
