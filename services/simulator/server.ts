@@ -5,7 +5,7 @@ import { readBody } from "./body.ts";
 import type { ApiFault } from "./domain/fault.ts";
 import { graphErrorBody } from "./domain/graph-error.ts";
 import { type AdminReply, answerAdmin } from "./routes/admin.ts";
-import { answerGraph, defaultVersion, type GraphRequest, nextTraceId, toHttp } from "./routes/graph.ts";
+import { answerGraph, defaultVersion, type GraphRequest, toHttp } from "./routes/graph.ts";
 import type { Simulation } from "./simulation.ts";
 
 type ApiOptions = { sim: Simulation; host: string; port: number };
@@ -54,7 +54,7 @@ async function answer(sim: Simulation, request: IncomingMessage, response: Serve
   if (body.kind !== "value") {
     const status = body.kind === "too_large" ? 413 : 400;
     const details = body.kind === "too_large" ? "body is too large" : "body is not valid JSON";
-    const error = admin ? { error: details } : graphErrorBody({ code: 100, details }, nextTraceId(sim));
+    const error = admin ? { error: details } : graphErrorBody({ code: 100, details }, sim.nextTraceId());
     return writeJson(response, status, JSON.stringify(error));
   }
   if (admin) {
@@ -132,7 +132,7 @@ function actOut(
   sim.metrics.graphRequests.inc({ status: fault.kind === "status" ? fault.status : "cut" });
   switch (fault.kind) {
     case "status": {
-      const error = graphErrorBody({ code: fault.code, details: `fault ${fault.id}` }, nextTraceId(sim));
+      const error = graphErrorBody({ code: fault.code, details: `fault ${fault.id}` }, sim.nextTraceId());
       return writeGraph(response, fault.status, JSON.stringify(error));
     }
     case "cut_before":

@@ -1,6 +1,8 @@
 // What can be changed while the simulator runs, and the shapes in which /admin takes it.
 import { z } from "zod";
+import type { Config } from "./config.ts";
 import type { Behaviour } from "./store.ts";
+import type { World } from "./world.ts";
 
 export type Settings = Behaviour & {
   /** From a Graph request to its answer. */
@@ -33,10 +35,37 @@ export type Settings = Behaviour & {
   };
 };
 
+const dayMs = 24 * 3_600_000;
+
+/** What holds at the start, and after a reset. */
+export function initialSettings(config: Config, { app }: World): Settings {
+  return {
+    deliverAfterMs: config.DELIVER_AFTER_MS,
+    readAfterMs: config.READ_AFTER_MS,
+    reply: null,
+    offline: false,
+    notOnWhatsApp: false,
+    latencyMs: config.LATENCY_MS,
+    skipDelivered: 0,
+    tokenRevoked: false,
+    limits: { throughput: null, pair: true, httpStatus: 400 },
+    webhook: {
+      url: app.webhookUrl,
+      verifyToken: app.verifyToken,
+      retryBaseMs: config.WEBHOOK_RETRY_BASE_MS,
+      retryMaxMs: config.WEBHOOK_RETRY_MAX_MS,
+      giveUpAfterMs: 7 * dayMs,
+      batch: 100,
+      gatherMs: 5,
+      timeoutMs: 10_000,
+    },
+  };
+}
+
 const ms = z
   .int()
   .min(0)
-  .max(30 * 24 * 3_600_000);
+  .max(30 * dayMs);
 
 const behaviour = {
   deliverAfterMs: ms,

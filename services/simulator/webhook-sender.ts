@@ -72,10 +72,8 @@ export class WebhookSender {
   push(change: Change): void {
     this.#pending.push(change);
     this.#waiting += 1;
-    if (!this.#isOpen || this.#gathering !== undefined) return;
     if (this.#inFlight === 0 && !this.#isFailing) return this.#flush();
-    const { gatherMs } = this.#options.settings();
-    this.#gathering = setTimeout(() => this.#flush(), this.#isFailing ? gatherMs * failingFactor : gatherMs);
+    this.#gatherOn();
   }
 
   /** Sends it in a POST of its own; with `dropFirst` the first attempt fails without being made. */
@@ -84,7 +82,7 @@ export class WebhookSender {
     this.#waiting += 1;
     if (dropFirst) return this.#retry(batch);
     this.#ready.push(batch);
-    this.#flush();
+    this.#sendReady();
   }
 
   /** Forgets what waits and what is to be sent again. */
@@ -104,20 +102,34 @@ export class WebhookSender {
     await setImmediate();
   }
 
+  /** Sends all that is ready, and all that was gathered. */
   #flush(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    while (this.#isOpen && this.#inFlight < maxInFlight) {
-      const batch = this.#ready.shift() ?? this.#gather();
-      if (batch === undefined) return;
-      this.#inFlight += 1;
-      void this.#post(batch);
+    this.#sendReady();
+    const { batch } = this.#options.settings();
+    while (this.#isOpen && this.#inFlight < maxInFlight && this.#pending.length > 0) {
+      this.#send(this.#toBatch(this.#pending.splice(0, batch)));
     }
   }
 
-  #gather(): Batch | undefined {
-    if (this.#pending.length === 0) return undefined;
-    return this.#toBatch(this.#pending.splice(0, this.#options.settings().batch));
+  #gatherOn(): void {
+    if (!this.#isOpen || this.#gathering !== undefined || this.#pending.length === 0) return;
+    const { gatherMs } = this.#options.settings();
+    this.#gathering = setTimeout(() => this.#flush(), this.#isFailing ? gatherMs * failingFactor : gatherMs);
+  }
+
+  #sendReady(): void {
+    while (this.#isOpen && this.#inFlight < maxInFlight) {
+      const batch = this.#ready.shift();
+      if (batch === undefined) return;
+      this.#send(batch);
+    }
+  }
+
+  #send(batch: Batch): void {
+    this.#inFlight += 1;
+    void this.#post(batch);
   }
 
   #toBatch(changes: readonly Change[]): Batch {
@@ -133,7 +145,9 @@ export class WebhookSender {
       if (isTaken) this.#finish(batch);
       else this.#retry(batch);
     }
-    this.#flush();
+    if (isTaken) return this.#flush();
+    this.#sendReady();
+    this.#gatherOn();
   }
 
   async #attempt(body: Buffer): Promise<boolean> {
@@ -180,7 +194,7 @@ export class WebhookSender {
     metrics.webhookPosts.inc({ outcome: "failed" });
     scheduler.at(dueAt, () => {
       this.#ready.push(batch);
-      this.#flush();
+      this.#sendReady();
     });
   }
 }

@@ -1,4 +1,5 @@
 // /admin/faults: what goes wrong on purpose, and how often it did.
+import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Fault } from "../domain/fault.ts";
 import { httpStatusOf } from "../domain/graph-error.ts";
@@ -41,12 +42,9 @@ const fault = z.discriminatedUnion("kind", [
 const one = fault.transform((given) => [given]);
 const list = z.union([z.array(fault), one]);
 
-let drawn = 0;
-
 function toFault(given: z.output<typeof fault>): Fault {
-  drawn += 1;
   const common = {
-    id: given.id ?? `fault-${drawn}`,
+    id: given.id ?? `fault-${randomUUID().slice(0, 8)}`,
     match: given.match,
     probability: given.probability,
     times: given.times,

@@ -80,14 +80,6 @@ function readOther({ store }: Simulation, { nodeId, query }: GraphRequest): Grap
   return undefined;
 }
 
-let traces = 0;
-
-/** Different for every error. */
-export function nextTraceId({ store }: Simulation): string {
-  traces += 1;
-  return `A${store.bootMs.toString(36)}${traces.toString(36).padStart(5, "0")}`;
-}
-
 /** The HTTP status and body of a reply. */
 export function toHttp(sim: Simulation, reply: GraphReply): { status: number; body: string } {
   if ("body" in reply) return { status: 200, body: JSON.stringify(reply.body) };
@@ -95,6 +87,6 @@ export function toHttp(sim: Simulation, reply: GraphReply): { status: number; bo
   const throttled = error.code === 130429 || error.code === 131056;
   return {
     status: throttled ? sim.settings.limits.httpStatus : httpStatusOf(error.code),
-    body: JSON.stringify(graphErrorBody(error, nextTraceId(sim))),
+    body: JSON.stringify(graphErrorBody(error, sim.nextTraceId())),
   };
 }
