@@ -12,7 +12,7 @@ const root = new URL("..", import.meta.url).pathname;
 const runFileSchema = z.object({
   gateway: z.string(),
   simulator: z.string(),
-  receiver: z.string().optional(),
+  receiver: z.string().nullable(),
   token: z.string(),
   appSecret: z.string(),
   numbers: z.array(

@@ -9,18 +9,20 @@ import { cloudFault } from "./errors.ts";
 export type Numbers = AsyncDisposable & {
   /** Throws number_unknown; service_unavailable when that cannot be known now, after a short wait. */
   get(phoneNumberId: string): Promise<PhoneNumber>;
-  /** True while the copy is complete and kept. */
+  /** False once the copy has not been kept for 5 s: the server ends streams now and then, and a new one needs a moment. */
   isFollowing(): boolean;
 };
 
 const patienceMs = 1_500;
 const reconnectMs = 300;
+const toleratedMs = 5_000;
 
 type Options = { messages: Pick<Client<typeof MessagesService>, "watchNumbers">; log: Log };
 
 export function followNumbers({ messages, log }: Options): Numbers {
   let known: ReadonlyMap<string, PhoneNumber> = new Map();
   let following = false;
+  let lostAt = Number.NEGATIVE_INFINITY;
   let told = Promise.withResolvers<void>();
 
   function setFollowing(value: boolean, why?: unknown): void {
@@ -30,7 +32,9 @@ export function followNumbers({ messages, log }: Options): Numbers {
       log.info({ numbers: known.size }, "numbers are known");
       told.resolve();
     } else {
-      log.warn({ err: why }, "the stream of numbers ended, asking again");
+      lostAt = performance.now();
+      if (why === undefined) log.info("the stream of numbers ended, asking again");
+      else log.warn({ err: why }, "the stream of numbers ended, asking again");
       told = Promise.withResolvers<void>();
     }
   }
@@ -63,7 +67,7 @@ export function followNumbers({ messages, log }: Options): Numbers {
       if (following) throw cloudFault("number_unknown", `object with id ${phoneNumberId} does not exist`);
       throw cloudFault("service_unavailable", "the register of numbers cannot be reached at the moment");
     },
-    isFollowing: () => following,
+    isFollowing: () => following || performance.now() - lostAt < toleratedMs,
     [Symbol.asyncDispose]: () => keeping[Symbol.asyncDispose](),
   };
 }
