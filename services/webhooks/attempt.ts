@@ -7,10 +7,12 @@ import type { Metrics } from "./metrics.ts";
 import type { Outcomes } from "./outcomes.ts";
 import type { RecentIds } from "./recent-ids.ts";
 import type { Sender } from "./sender.ts";
+import type { Statuses } from "./statuses.ts";
 
 export type Attempts = {
   sender: Sender;
   outcomes: Outcomes;
+  statuses: Statuses;
   metrics: Metrics;
   recentlyDelivered: RecentIds;
   schedule: Schedule;
@@ -65,10 +67,11 @@ async function deliver(attempts: Attempts, endpoint: Endpoint, item: Item): Prom
 }
 
 function succeed(attempts: Attempts, endpoint: Endpoint, item: Item): void {
-  const { outcomes, recentlyDelivered, metrics, now, log } = attempts;
+  const { outcomes, statuses, recentlyDelivered, metrics, now, log } = attempts;
   const { subscriptionId, deliveryId, createdAt } = item;
   const finishedAt = now();
   outcomes.delivered({ subscriptionId, deliveryId, finishedAt });
+  statuses.succeeded(subscriptionId, finishedAt);
   recentlyDelivered.add(deliveryId);
   endpoint.queue.finish(item);
   if (item.followed) endpoint.isBehind = true;
@@ -81,7 +84,7 @@ function succeed(attempts: Attempts, endpoint: Endpoint, item: Item): void {
 type Failing = { failure: Failure; startedAt: Date };
 
 function fail(attempts: Attempts, endpoint: Endpoint, item: Item, { failure, startedAt }: Failing): void {
-  const { outcomes, metrics, schedule, now } = attempts;
+  const { outcomes, statuses, metrics, schedule, now } = attempts;
   const { subscription, queue } = endpoint;
   const { subscriptionId, deliveryId, attempt, createdAt } = item;
   const { status, reason } = failure;
@@ -96,6 +99,7 @@ function fail(attempts: Attempts, endpoint: Endpoint, item: Item, { failure, sta
   const next = afterFailedAttempt(tried, schedule, failedAt);
   const dueAt = next.state === "waiting" ? next.dueAt : undefined;
   outcomes.failed({ subscriptionId, deliveryId, attempt, failedAt, status, reason, dueAt });
+  statuses.failed(subscriptionId, failedAt, reason);
   giveBack(attempts, endpoint, queue.leave(item));
   if (dueAt === undefined) {
     endpoint.isBehind = true;

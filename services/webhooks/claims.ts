@@ -27,6 +27,8 @@ type Dependencies = {
 
 // Between two claims, so that deliveries that end one by one share one.
 const spacingMs = 20;
+// Node's timers hold no more; a longer one would fire at once.
+const longestTimerMs = 2 ** 31 - 1;
 
 export function startClaims(dependencies: Dependencies): Claims {
   const { log, now, searchIntervalMs, endpoints, heldLimit, prepare } = dependencies;
@@ -44,6 +46,7 @@ export function startClaims(dependencies: Dependencies): Claims {
     });
     if (asked.length > 0 && !signal.aborted) await claim(dependencies, asked, at);
     if (isSearch) searchedAt = performance.now();
+    clearTimeout(timer);
     timerAt = Number.POSITIVE_INFINITY;
     for (const endpoint of endpoints()) wakeAt(wakesAt(endpoint, heldLimit(), at));
     await sleep(spacingMs, signal);
@@ -53,13 +56,11 @@ export function startClaims(dependencies: Dependencies): Claims {
     if (at >= timerAt) return;
     clearTimeout(timer);
     timerAt = at;
-    const delayMs = Math.max(0, at - now().getTime());
-    // A later time is met by the search.
-    if (delayMs >= searchIntervalMs) return;
-    timer = setTimeout(() => {
+    const wake = (): void => {
       timerAt = Number.POSITIVE_INFINITY;
       filling.wake();
-    }, delayMs);
+    };
+    timer = setTimeout(wake, Math.min(Math.max(0, at - now().getTime()), longestTimerMs));
   }
 
   const filling: Loop = loop({ name: "claims", intervalMs: searchIntervalMs, jitter: 0.2, log, task: fill });

@@ -12,7 +12,7 @@ import { createRecentIds } from "./recent-ids.ts";
 import type { Subscription } from "./subscription-store.ts";
 
 /** A delivery as it was just inserted. */
-export type Fresh = {
+type Fresh = {
   item: Item;
   /** The last of its key that waited when it was inserted. */
   predecessorId: number | undefined;

@@ -3,7 +3,7 @@ import { Agent, request } from "undici";
 import { sign } from "#dialects/signature.ts";
 import { type Outcome, parseRetryAfter } from "./domain/retry.ts";
 
-export type Post = {
+type Post = {
   url: string;
   /** Undefined: not signed. */
   secret: string | undefined;

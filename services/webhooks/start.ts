@@ -14,6 +14,7 @@ import { createMetrics, observeBacklog } from "./metrics.ts";
 import { createOutcomes } from "./outcomes.ts";
 import { createSender } from "./sender.ts";
 import { webhooksServer } from "./server.ts";
+import { createStatuses } from "./statuses.ts";
 import { startSweep } from "./sweep.ts";
 
 type Options = {
@@ -35,12 +36,14 @@ export async function startWebhooks({ config, now }: Options) {
   observeBacklog({ registry, db, directory, log });
   const sender = opened.use(createSender({ version: config.HELIOGRAPH_VERSION, now }));
   const outcomes = opened.use(createOutcomes({ db, log }));
+  const statuses = opened.use(createStatuses({ db, log }));
   const dispatcher = opened.use(
     startDispatcher({
       db,
       directory,
       sender,
       outcomes,
+      statuses,
       metrics,
       schedule: { baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS },
       leaseSlackMs: config.LEASE_SLACK_MS,
@@ -52,7 +55,7 @@ export async function startWebhooks({ config, now }: Options) {
   const retention = { deliveredHours: config.KEEP_DELIVERED_HOURS, deadHours: config.KEEP_DEAD_HOURS };
   opened.use(startSweep({ db, retention, metrics, now, log }));
   const handle = webhooksConsumer({ db, directory, dispatcher, now, log, metrics });
-  opened.use(consume({ nc: nats, stream: "WA", durable: "webhooks", log, handle, lingerMs: 20 }));
+  opened.use(consume({ nc: nats, stream: "WA", durable: "webhooks", log, handle }));
   const http = opened.use(
     await startHttp({
       host: config.LISTEN_HOST,

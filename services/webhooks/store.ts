@@ -10,7 +10,7 @@ export type NewDelivery = {
   leaseMs: number | undefined;
 };
 
-export type Inserted = {
+type Inserted = {
   /** Of what was given. */
   position: number;
   deliveryId: number;
@@ -159,25 +159,15 @@ export async function loadNextDue(
 
 export type Delivered = { subscriptionId: number; deliveryId: number; finishedAt: Date };
 
-/** A success is a fact, whoever holds the delivery by now. The subscription's own time is written once a second at most. */
+/** A success is a fact, whoever holds the delivery by now. */
 export async function markDelivered(db: Queryable, delivered: readonly Delivered[]): Promise<void> {
   await db.query({
     name: "mark_delivered",
     text: `
-      with done as materialized (
-        select *
-        from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as done (subscription_id, delivery_id, finished_at)
-      ), marked as (
-        update webhooks.deliveries d
-        set state = 'delivered', claimed_until = null, finished_at = done.finished_at
-        from done
-        where d.subscription_id = done.subscription_id and d.delivery_id = done.delivery_id and d.state = 'waiting'
-      )
-      update webhooks.subscriptions s
-      set last_success_at = newest.finished_at
-      from (select subscription_id, max(finished_at) as finished_at from done group by subscription_id) newest
-      where s.subscription_id = newest.subscription_id
-        and (s.last_success_at is null or s.last_success_at <= newest.finished_at - interval '1 second')`,
+      update webhooks.deliveries d
+      set state = 'delivered', claimed_until = null, finished_at = done.finished_at
+      from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as done (subscription_id, delivery_id, finished_at)
+      where d.subscription_id = done.subscription_id and d.delivery_id = done.delivery_id and d.state = 'waiting'`,
     values: [
       delivered.map(({ subscriptionId }) => subscriptionId),
       delivered.map(({ deliveryId }) => deliveryId),
@@ -213,23 +203,18 @@ export async function saveFailures(db: Queryable, failed: readonly Failed[]): Pr
         from failed f
         where d.subscription_id = f.subscription_id and d.delivery_id = f.delivery_id and d.attempts = f.attempt
           and d.state = 'waiting'
-        returning d.subscription_id, d.delivery_id, d.order_key, f.attempt, f.failed_at, f.status, f.reason, f.due_at
+        returning d.subscription_id, d.delivery_id, d.order_key, f.attempt, f.failed_at, f.status, f.reason,
+          f.due_at
       ), recorded as (
         insert into webhooks.failed_attempts (subscription_id, delivery_id, attempt, failed_at, status, reason)
         select subscription_id, delivery_id, attempt, failed_at, status, reason from moved
         on conflict do nothing
-      ), followers as (
-        update webhooks.deliveries d
-        set due_at = m.due_at
-        from moved m
-        where d.subscription_id = m.subscription_id and d.order_key = m.order_key and d.state = 'waiting'
-          and d.delivery_id > m.delivery_id and d.due_at < m.due_at
       )
-      update webhooks.subscriptions s
-      set last_failure_at = newest.failed_at, last_failure = newest.reason
-      from (select distinct on (subscription_id) * from moved order by subscription_id, failed_at desc) newest
-      where s.subscription_id = newest.subscription_id
-        and (s.last_failure_at is null or s.last_failure_at <= newest.failed_at)`,
+      update webhooks.deliveries d
+      set due_at = m.due_at
+      from moved m
+      where d.subscription_id = m.subscription_id and d.order_key = m.order_key and d.state = 'waiting'
+        and d.delivery_id > m.delivery_id and d.due_at < m.due_at`,
     values: [
       failed.map(({ subscriptionId }) => subscriptionId),
       failed.map(({ deliveryId }) => deliveryId),

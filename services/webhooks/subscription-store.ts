@@ -149,3 +149,36 @@ export async function deleteSubscription(db: Queryable, subscriptionId: number, 
     values: [subscriptionId, removedBefore],
   });
 }
+
+export type StatusChange = { lastSuccessAt?: Date; lastFailureAt?: Date; lastFailure?: string };
+
+/** By subscription id. Times only move forward. */
+export async function saveStatuses(db: Queryable, changes: ReadonlyMap<number, StatusChange>): Promise<void> {
+  const all = [...changes];
+  await db.query({
+    name: "save_statuses",
+    text: `
+      update webhooks.subscriptions s
+      set last_success_at = greatest(s.last_success_at, change.success_at),
+        last_failure_at = greatest(s.last_failure_at, change.failure_at),
+        last_failure = case
+          when change.failure_at >= coalesce(s.last_failure_at, change.failure_at) then change.failure
+          else s.last_failure
+        end
+      from (
+        select c.*
+        from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::text[])
+          as c (subscription_id, success_at, failure_at, failure)
+        join webhooks.subscriptions held using (subscription_id)
+        order by c.subscription_id
+        for no key update of held
+      ) change
+      where s.subscription_id = change.subscription_id`,
+    values: [
+      all.map(([subscriptionId]) => subscriptionId),
+      all.map(([, { lastSuccessAt }]) => lastSuccessAt ?? null),
+      all.map(([, { lastFailureAt }]) => lastFailureAt ?? null),
+      all.map(([, { lastFailure }]) => lastFailure ?? null),
+    ],
+  });
+}

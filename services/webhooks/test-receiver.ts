@@ -10,7 +10,7 @@ export type Received = {
 };
 
 /** A status code, a code with headers, or "hang": no answer until the test ends. */
-export type Answer = number | { status: number; headers: Record<string, string> } | "hang";
+type Answer = number | { status: number; headers: Record<string, string> } | "hang";
 
 export type Receiver = AsyncDisposable & {
   url(path: string): string;

@@ -1,6 +1,6 @@
 // What the tests of webhooks share: the service on its own Postgres and NATS, and the news of messages that do not exist.
 import { randomUUID } from "node:crypto";
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { jetstream } from "@nats-io/jetstream";
 import { type Client, createClient } from "#lib/grpc.ts";
@@ -8,13 +8,17 @@ import { connectNats, ensureStream } from "#lib/nats.ts";
 import type { Pool } from "#lib/postgres.ts";
 import { toWamid } from "#dialects/message-id.ts";
 import { MessageEventSchema } from "#proto/heliograph/messages/v1/events_pb.ts";
-import { WebhooksService } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
+import {
+  type SubscriptionSchema,
+  type SubscriptionStatus,
+  WebhooksService,
+} from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
 import { testLog } from "#test/env/log.ts";
 import { privateNats } from "#test/env/nats.ts";
 import { privateDatabase } from "#test/env/postgres.ts";
 import { readConfig } from "./config.ts";
 import { startWebhooks } from "./start.ts";
-import { type Receiver, startReceiver } from "./test-receiver.ts";
+import { type Received, type Receiver, startReceiver } from "./test-receiver.ts";
 
 export const phoneNumberId = "106500000000001";
 export const wabaId = "900000000000001";
@@ -73,6 +77,34 @@ export async function createWorld(): Promise<World> {
   };
 }
 
+type Subscribed = AsyncDisposable & {
+  received(): Received[];
+  labels(): string[];
+  status(): Promise<SubscriptionStatus>;
+};
+
+/** A subscription of this name, at this path of the receiver, until it is disposed. */
+export async function subscribe(
+  { receiver }: World,
+  { webhooks }: Service,
+  name: string,
+  more: MessageInitShape<typeof SubscriptionSchema> = {},
+): Promise<Subscribed> {
+  await webhooks.applySubscription({
+    subscription: { name, url: receiver.url(`/${name}`), secrets: [`key of ${name}`], ...more },
+  });
+  return {
+    received: () => receiver.on(`/${name}`),
+    labels: () => receiver.on(`/${name}`).map(({ label }) => label),
+    async status() {
+      const { status } = await webhooks.getSubscription({ name });
+      if (status === undefined) throw new Error(`subscription ${name} has no status`);
+      return status;
+    },
+    [Symbol.asyncDispose]: async () => void (await webhooks.removeSubscription({ name })),
+  };
+}
+
 async function startService(env: Record<string, string>): Promise<Service> {
   const opened = new AsyncDisposableStack();
   const { address, http } = opened.use(await startWebhooks({ config: readConfig(env), now: () => new Date() }));
@@ -80,7 +112,7 @@ async function startService(env: Record<string, string>): Promise<Service> {
   return { webhooks, http, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
-export function statusEvent(messageId: string, verb: string): Uint8Array {
+function statusEvent(messageId: string, verb: string): Uint8Array {
   return toBinary(
     MessageEventSchema,
     create(MessageEventSchema, {

@@ -164,7 +164,7 @@ export function toStatus(
   });
 }
 
-export type DeliveryQuery = {
+type DeliveryQuery = {
   name: string;
   state: DeliveryState | undefined;
   before: number | undefined;

@@ -31,7 +31,7 @@ export type Tried = {
   random: number;
 };
 
-export type Next = { state: "waiting"; dueAt: Date } | { state: "dead" };
+type Next = { state: "waiting"; dueAt: Date } | { state: "dead" };
 
 const jitter = 0.2;
 

@@ -42,20 +42,20 @@ create table webhooks.deliveries (
   created_at timestamptz not null,
   finished_at timestamptz,
   last_failure text,
-  -- list_deliveries, mark_delivered, the sweep
+  -- mark_delivered, save_failures, release_deliveries, listing, delete_finished
   primary key (subscription_id, delivery_id),
   -- insert_deliveries: an event that comes again is no new delivery.
   constraint deliveries_event unique (subscription_id, event_id)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- claim_deliveries, load_next_due, load_backlog
+-- claim_deliveries, load_next_due, load_backlogs, expire_deliveries
 create index deliveries_due on webhooks.deliveries (subscription_id, due_at, delivery_id) include (created_at)
   where state = 'waiting';
 
 -- insert_deliveries, claim_deliveries, save_failures: who else of the same key waits?
 create index deliveries_order on webhooks.deliveries (subscription_id, order_key, delivery_id) where state = 'waiting';
 
--- load_status, list_deliveries
+-- count_dead, listing what is dead
 create index deliveries_dead on webhooks.deliveries (subscription_id, delivery_id) where state = 'dead';
 
 -- An attempt is a row only when it failed.
