@@ -50,7 +50,10 @@ export function createBeginning({
       } catch (error) {
         // A fence that answers the first call is certain that it wrote nothing; after a lost answer that is open.
         if (isFenced(error)) return all(failures === 1 ? "fenced" : "unanswered");
-        log.warn({ err: error, attempts: attempts.length }, "messages could not be begun");
+        log[failures === 1 ? "warn" : "debug"](
+          { err: error, attempts: attempts.length },
+          "messages could not be begun",
+        );
         if (isHopeless(error)) break;
         await sleep(backoffMs(retry, failures, Math.random()), signal);
       }

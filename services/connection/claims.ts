@@ -101,7 +101,8 @@ export class Claims {
         if (isFenced(error)) return onFenced();
         this.#isDue = true;
         failures += 1;
-        if (!signal.aborted) log.warn({ err: error }, "messages could not be claimed, will try again");
+        if (!signal.aborted)
+          log[failures === 1 ? "warn" : "debug"]({ err: error }, "messages could not be claimed, will try again");
         await sleep(backoffMs(retry, failures, Math.random()), signal);
       }
     }

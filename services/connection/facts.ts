@@ -33,15 +33,7 @@ const windowMs = 24 * 60 * 60 * 1_000;
 const deadlineMs = 2_000;
 
 export function createFactsSource({ phoneNumberId, templates, billing, quality, now, log }: Options): FactsSource {
-  /** Undefined when the peer did not answer. */
-  async function ask<T>(peer: string, question: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await question();
-    } catch (error) {
-      log.warn({ err: error, peer }, "facts could not be had, their messages stay");
-      return undefined;
-    }
-  }
+  const ask = createAsk(log);
 
   async function askTemplates(batch: readonly Held[], wabaId: string): Promise<(TemplateFact | undefined)[]> {
     const names = batch.map(templateOf);
@@ -94,6 +86,24 @@ export function createFactsSource({ phoneNumberId, templates, billing, quality, 
         return limit === undefined ? fact : { ...fact, limit };
       });
     },
+  };
+}
+
+type Ask = <T>(peer: string, question: () => Promise<T>) => Promise<T | undefined>;
+
+/** Undefined when the peer did not answer; told once in the log. */
+function createAsk(log: Log): Ask {
+  const away = new Set<string>();
+  return async (peer, question) => {
+    try {
+      const answer = await question();
+      if (away.delete(peer)) log.info({ peer }, "peer is back");
+      return answer;
+    } catch (error) {
+      if (!away.has(peer)) log.warn({ err: error, peer }, "facts could not be had, their messages stay");
+      away.add(peer);
+      return undefined;
+    }
   };
 }
 

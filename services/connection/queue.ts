@@ -90,8 +90,7 @@ export class Queue {
   }
 
   /** The next message that may go now, of the lanes that are open; its recipient's next one waits until `finish`. */
-  next(isOpen: (lane: Lane) => boolean): Held | undefined {
-    const nowMs = this.#options.nowMs();
+  next(isOpen: (lane: Lane) => boolean, nowMs: number): Held | undefined {
     const isReady = (held: Held): boolean => held.facts !== undefined && held.notBeforeMs <= nowMs;
     for (;;) {
       const held = this.#lanes.next(isReady, isOpen);
@@ -122,8 +121,7 @@ export class Queue {
   }
 
   /** In how many ms a short wait ends; undefined where none runs. */
-  soonestInMs(): number | undefined {
-    const nowMs = this.#options.nowMs();
+  soonestInMs(nowMs: number): number | undefined {
     let soonest: number | undefined;
     for (const { notBeforeMs } of this.#lanes.items()) {
       if (notBeforeMs > nowMs && (soonest === undefined || notBeforeMs < soonest)) soonest = notBeforeMs;

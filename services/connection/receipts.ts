@@ -41,7 +41,10 @@ export function createReceipts({ phoneNumberId, term, messages, log, signal, onW
         return;
       } catch (error) {
         if (isHopeless(error)) return await finishOneByOne(outcomes, error);
-        log.warn({ err: error, outcomes: outcomes.length }, "outcomes could not be reported, will try again");
+        log[failures === 1 ? "warn" : "debug"](
+          { err: error, outcomes: outcomes.length },
+          "outcomes could not be reported, will try again",
+        );
         await sleep(backoffMs(retry, failures, Math.random()), signal);
       }
     }

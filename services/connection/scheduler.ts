@@ -8,6 +8,7 @@ import type { MessagesService, Outcome as Receipt, RenewResponse } from "#proto/
 import { createBeginning } from "./beginning.ts";
 import type { Config } from "./config.ts";
 import { backoffMs } from "./domain/backoff.ts";
+import type { Lane } from "./domain/lanes.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
 import type { FactsSource } from "./facts.ts";
 import type { Lease } from "./lease.ts";
@@ -143,31 +144,29 @@ export class Scheduler implements Sending {
     };
   }
 
-  /** Starts whatever may start now, and sets the timer for what time alone will allow. */
+  /**
+   * Starts whatever may start now, and sets the timer for what time alone will allow. One reading of the clock serves both:
+   * what is a moment too early for the one would else be no more to wait for to the other.
+   */
   #pump(): void {
     if (this.#isStopping) return;
     clearTimeout(this.#timer);
     // Without a good lease nothing is begun; the next renewal comes back here.
     if (this.#options.lease.remainingMs() <= 0) return;
-    const isOpen = (lane: "reply" | "bulk"): boolean => lane === "reply" || this.#throttle.mayStartBulk();
-    while (this.#throttle.mayStart(this.#inFlight.size)) {
-      const held = this.#queue.next(isOpen);
+    const nowMs = this.#options.clocks().monotonicMs;
+    const isOpen = (lane: Lane): boolean => lane === "reply" || this.#throttle.mayStartBulk(nowMs);
+    while (this.#throttle.mayStart(this.#inFlight.size, nowMs)) {
+      const held = this.#queue.next(isOpen, nowMs);
       if (held === undefined) break;
-      this.#throttle.reserve(held.lane);
+      this.#throttle.reserve(held.lane, nowMs);
       this.#inFlight.set(held, false);
       void this.#carry(held);
     }
-    this.#arm();
-  }
-
-  #arm(): void {
     const isWaiting = this.#queue.size("reply") + this.#queue.size("bulk") > 0;
     if (!isWaiting && !this.#throttle.isResting) return;
-    const times = [this.#throttle.changesInMs(this.#inFlight.size), this.#queue.soonestInMs()].filter(
-      (ms) => ms !== undefined,
-    );
-    if (times.length === 0) return;
-    this.#timer = setTimeout(() => this.#resume(), Math.ceil(Math.min(...times)));
+    const waits = [this.#throttle.changesInMs(this.#inFlight.size, nowMs), this.#queue.soonestInMs(nowMs)];
+    const waitMs = Math.min(...waits.filter((ms) => ms !== undefined));
+    if (Number.isFinite(waitMs)) this.#timer = setTimeout(() => this.#resume(), Math.ceil(waitMs));
   }
 
   #resume(): void {
@@ -179,6 +178,8 @@ export class Scheduler implements Sending {
   #onWire(held: Held): void {
     this.#inFlight.set(held, true);
     this.#throttle.take(held.recipient);
+    // Only now is it known when its slot is free again, and the answer may take long.
+    queueMicrotask(() => this.#pump());
     if (held.message.attempt > 1) return;
     this.#options.metrics.acceptToWire.observe(Math.max(0, this.#options.now().getTime() - held.acceptedAtMs) / 1_000);
   }

@@ -118,7 +118,7 @@ export class Session implements AsyncDisposable {
         if (isFenced(error)) return void this.#end(fencedExitCode);
         failures += 1;
         pauseMs = backoffMs(acquireBackoff, failures, Math.random());
-        log.warn({ err: error }, "lease cannot be asked for, will try again");
+        log[failures === 1 ? "warn" : "debug"]({ err: error }, "lease cannot be asked for, will try again");
       }
       await sleep(pauseMs, AbortSignal.any([signal, this.#leaseFree.signal]));
     }

@@ -13,6 +13,8 @@ import { startUpstream, type TestUpstream } from "./test-upstream.ts";
 
 type Options = {
   env?: Record<string, string>;
+  /** The process' own clocks stand still, but for what the test moves them ahead. */
+  doClocksStand?: boolean;
   /** Before the process starts. */
   prepare?: (world: { messages: MessagesPeer; facts: FactPeers; upstream: TestUpstream }) => void;
 };
@@ -34,7 +36,7 @@ export type World = AsyncDisposable & {
   startAnother(env: Record<string, string>): Promise<Connection>;
 };
 
-export async function startWorld({ env = {}, prepare }: Options = {}): Promise<World> {
+export async function startWorld({ env = {}, doClocksStand = false, prepare }: Options = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), "heliograph-connection-"));
   opened.defer(() => rmSync(folder, { recursive: true }));
@@ -48,6 +50,8 @@ export async function startWorld({ env = {}, prepare }: Options = {}): Promise<W
   const server = opened.use(await privateNats());
   const nats = opened.use(await connectNats({ url: server.url, name: "test", log: testLog }));
   prepare?.({ messages, facts, upstream });
+  const readClocks = (): Clocks => ({ monotonicMs: performance.now(), wallMs: Date.now() });
+  const startedAt = readClocks();
   const ahead: Clocks = { monotonicMs: 0, wallMs: 0 };
   const full = {
     LOG_LEVEL: testLog.level,
@@ -66,7 +70,10 @@ export async function startWorld({ env = {}, prepare }: Options = {}): Promise<W
     startConnection({
       config: readConfig(given),
       now: () => new Date(),
-      clocks: () => ({ monotonicMs: performance.now() + ahead.monotonicMs, wallMs: Date.now() + ahead.wallMs }),
+      clocks() {
+        const { monotonicMs, wallMs } = doClocksStand ? startedAt : readClocks();
+        return { monotonicMs: monotonicMs + ahead.monotonicMs, wallMs: wallMs + ahead.wallMs };
+      },
     });
   const connection = opened.use(await start(full));
   const running = opened.move();

@@ -57,25 +57,24 @@ export class Throttle {
   }
 
   /** Whether one more may start, beside those in flight. */
-  mayStart(inFlight: number): boolean {
+  mayStart(inFlight: number, nowMs: number): boolean {
     this.#pace.setRate(this.target);
     this.#move({ event: "time" });
     if (this.isResting && this.#options.token.current() !== this.#refusedToken) this.#move({ event: "token_changed" });
-    return inFlight < this.#limit() && this.#pace.free(this.#options.nowMs()) > 0;
+    return inFlight < this.#limit() && this.#pace.free(nowMs) > 0;
   }
 
-  mayStartBulk(): boolean {
-    return this.#pace.bulkInMs(this.#options.nowMs()) === 0;
+  mayStartBulk(nowMs: number): boolean {
+    return this.#pace.bulkInMs(nowMs) === 0;
   }
 
-  /** When time alone may let another one start; undefined when only an outcome can. */
-  changesInMs(inFlight: number): number | undefined {
+  /** When time alone may let another one start; undefined when it may now, or only an outcome can. */
+  changesInMs(inFlight: number, nowMs: number): number | undefined {
     if (this.#standing.state === "resting") {
-      const leftMs = Math.max(1, this.restMs);
+      const leftMs = Math.max(1, this.#standing.untilMs - nowMs);
       return this.#standing.reason === "token_refused" ? Math.min(leftMs, tokenLookMs) : leftMs;
     }
     if (inFlight >= this.#limit()) return undefined;
-    const nowMs = this.#options.nowMs();
     const freeInMs = this.#pace.freeInMs(nowMs);
     return freeInMs === 0 ? this.#pace.bulkInMs(nowMs) || undefined : freeInMs;
   }
@@ -85,8 +84,8 @@ export class Throttle {
   }
 
   /** Before Begin. What is reserved is taken or given back. */
-  reserve(lane: Lane): void {
-    this.#pace.reserve(lane, this.#options.nowMs());
+  reserve(lane: Lane, nowMs: number): void {
+    this.#pace.reserve(lane, nowMs);
   }
 
   /** At the first byte. */

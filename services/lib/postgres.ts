@@ -28,7 +28,7 @@ type PoolOptions = {
   log: Log;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  /** Queries of one connection go out without waiting for the answers to those before. Default false. */
+  /** Queries of one connection go out without waiting for the answers to those before, those of a tick together. Default false. */
   pipeline?: boolean;
 };
 
@@ -52,24 +52,42 @@ export function createPool({ url, size, log, applicationName, pipeline = false }
   pool.on("error", (error) => log.warn({ err: error }, "idle database connection lost"));
   return {
     query: (query, values) => send(pool, query, values),
-    connect: () => checkOut(pool),
+    connect: () => checkOut(pool, pipeline),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
 
-async function checkOut(pool: pg.Pool): Promise<Connection> {
+async function checkOut(pool: pg.Pool, pipeline: boolean): Promise<Connection> {
   const client = await pool.connect().catch((error: unknown) => {
     throw toUnavailable(error) ?? error;
   });
   // Without a listener a connection lost between two queries would end the process; the next query reports it.
   const ignore = (): void => undefined;
   client.on("error", ignore);
+  const gather = pipeline ? gatherWrites(client) : ignore;
   return {
-    query: (query, values) => send(client, query, values),
+    query: (query, values) => {
+      gather();
+      return send(client, query, values);
+    },
     release(broken = false) {
       client.off("error", ignore);
       client.release(broken);
     },
+  };
+}
+
+/** A system call for the queries of a tick, not for each: sending them cost more than making them. */
+function gatherWrites({ connection: { stream } }: pg.PoolClient): () => void {
+  let isGathering = false;
+  return () => {
+    if (isGathering) return;
+    isGathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      isGathering = false;
+      stream.uncork();
+    });
   };
 }
 

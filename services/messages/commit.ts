@@ -26,6 +26,8 @@ export type Committed = {
   answers: Answer[];
   decision: Decision;
   received: readonly InboundMessage[];
+  accountNews: number;
+  unparsed: number;
   /** Numbers that have messages to claim which they had not before. */
   wakes: ReadonlySet<string>;
   /** Events wait for the publisher. */
@@ -43,6 +45,8 @@ type Options = {
 export async function commitBatch(items: readonly Item[], { tx, register, now }: Options): Promise<Committed> {
   const ingested = items.flatMap((item) => (item.kind === "ingest" ? [item] : []));
   const inbound = ingested.flatMap((item) => item.inbound);
+  const accountNews = ingested.flatMap((item) => item.accountNews);
+  const unparsed = ingested.flatMap((item) => item.unparsed);
   const [, leases, messages, keys, newInbound] = await Promise.all([
     tx.query("begin"),
     shareLeases(tx, leasesOf(items)),
@@ -57,22 +61,26 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
     ...decision.news.map((news) => messageEvent(news, register.placeOf(news.message.phoneNumberId))),
     ...decision.passed.map((passed) => statusPassed(passed, register.placeOf(passed.report.phoneNumberId))),
     ...received.map((message) => inboundReceived(message, register.placeOf(message.phoneNumberId))),
-    ...ingested.flatMap((item) => item.accountNews.map(accountEvent)),
+    ...accountNews.map(accountEvent),
   ];
   await Promise.all([
     insertMessages(tx, decision.inserted),
     updateMessages(tx, decision.changed),
     upsertContacts(tx, decideContacts(received, now)),
-    insertUnparsed(
-      tx,
-      ingested.flatMap((item) => item.unparsed),
-      now,
-    ),
+    insertUnparsed(tx, unparsed, now),
     enqueue(tx, "messages", events),
   ]);
   // Not sent along with the others: one that failed before it reached the wire would not stop it.
   await tx.query("commit");
-  return { answers: decision.answers, decision, received, wakes: wakesOf(decision, now), hasEvents: events.length > 0 };
+  return {
+    answers: decision.answers,
+    decision,
+    received,
+    accountNews: accountNews.length,
+    unparsed: unparsed.length,
+    wakes: wakesOf(decision, now),
+    hasEvents: events.length > 0,
+  };
 }
 
 /** The numbers whose term must hold until the commit. */

@@ -143,15 +143,12 @@ function hint(nc: NatsConnection, subject: string, log: Log): void {
   }
 }
 
-function observe(
-  metrics: Metrics,
-  { decision, received }: Committed,
-  timing: { items: number; durationMs: number },
-): void {
+function observe(metrics: Metrics, committed: Committed, timing: { items: number; durationMs: number }): void {
+  const { decision, received, accountNews, unparsed } = committed;
   metrics.commitItems.observe(timing.items);
   metrics.commitSeconds.observe(timing.durationMs / 1_000);
   if (decision.inserted.length > 0) metrics.transitions.inc({ state: "accepted" }, decision.inserted.length);
   for (const { state } of decision.changed) metrics.transitions.inc({ state });
-  metrics.ingested.inc({ kind: "inbound" }, received.length);
-  metrics.ingested.inc({ kind: "passed" }, decision.passed.length);
+  const ingested = { inbound: received.length, passed: decision.passed.length, account: accountNews, unparsed };
+  for (const [kind, count] of Object.entries(ingested)) if (count > 0) metrics.ingested.inc({ kind }, count);
 }

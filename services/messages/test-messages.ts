@@ -1,6 +1,6 @@
 // The ledger as its tests meet it: the real service on a database and a NATS of its own, its client, and what it publishes.
 import { randomBytes } from "node:crypto";
-import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { type DescMessage, fromBinary, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { v7 as uuidv7 } from "uuid";
@@ -11,6 +11,7 @@ import { type MessageEvent, MessageEventSchema } from "#proto/heliograph/message
 import {
   type LeaseGranted,
   MessagesService,
+  type NumberSpecSchema,
   type OutcomeSchema,
   type SendRequestSchema,
   type StatusUpdateSchema,
@@ -22,6 +23,9 @@ import { readConfig } from "./config.ts";
 import { startMessages } from "./start.ts";
 
 export type MessagesClient = Client<typeof MessagesService>;
+
+/** A request or part of one as a test writes it: an init object, not a message. */
+type Init<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, Message>;
 
 export const wabaId = "500";
 
@@ -90,7 +94,7 @@ async function readStream(nats: Nats): Promise<{ subject: string; data: Uint8Arr
 export async function declare(
   client: MessagesClient,
   phoneNumberId: string,
-  spec: MessageInitShape<typeof import("#proto/heliograph/messages/v1/messages_pb.ts").NumberSpecSchema> = {},
+  spec: Init<typeof NumberSpecSchema> = {},
 ): Promise<void> {
   await client.applyAccount({ account: { wabaId, name: "account" } });
   await client.applyNumber({
@@ -108,8 +112,8 @@ export async function declare(
 export function textTo(
   now: Date,
   phoneNumberId: string,
-  rest: MessageInitShape<typeof SendRequestSchema> = {},
-): MessageInitShape<typeof SendRequestSchema> & { messageId: string } {
+  rest: Init<typeof SendRequestSchema> = {},
+): Init<typeof SendRequestSchema> & { messageId: string } {
   return {
     phoneNumberId,
     recipient: "4915112345678",
@@ -144,9 +148,9 @@ export async function acquire(
 /** One outcome of a first attempt. */
 export function outcome(
   messageId: string,
-  kind: MessageInitShape<typeof OutcomeSchema>["kind"],
+  kind: NonNullable<Init<typeof OutcomeSchema>["kind"]>,
   attempt = 1,
-): MessageInitShape<typeof OutcomeSchema> {
+): Init<typeof OutcomeSchema> {
   return { messageId, attempt, kind };
 }
 
@@ -154,8 +158,8 @@ export function outcome(
 export function status(
   messageId: string,
   word: string,
-  rest: MessageInitShape<typeof StatusUpdateSchema> & { attempt?: number } = {},
-): MessageInitShape<typeof StatusUpdateSchema> {
+  rest: Init<typeof StatusUpdateSchema> & { attempt?: number } = {},
+): Init<typeof StatusUpdateSchema> {
   const { attempt = 1, ...update } = rest;
   return {
     wabaId,

@@ -24,12 +24,6 @@ export function invalid(message: string): ServiceError {
   return new ServiceError("INVALID_ARGUMENT", "invalid_argument", message);
 }
 
-const lanes = {
-  [WireLane.UNSPECIFIED]: "reply",
-  [WireLane.REPLY]: "reply",
-  [WireLane.BULK]: "bulk",
-} as const satisfies Record<WireLane, Lane>;
-
 const categories = new Set(["", "MARKETING", "UTILITY", "AUTHENTICATION"]);
 
 export type ParsedSend = { sending: Sending; idempotency: IdempotencyKey | undefined };
@@ -40,14 +34,12 @@ export function parseSend(request: SendRequest): ParsedSend {
   if (!categories.has(category))
     throw invalid(`category must be MARKETING, UTILITY or AUTHENTICATION, not ${category}`);
   if (ttlSeconds > maxTtlSeconds) throw invalid(`ttl_seconds must be at most ${maxTtlSeconds}`);
-  const lane = lanes[request.lane];
-  if (lane === undefined) throw invalid(`lane ${request.lane} is unknown`);
   return {
     sending: {
       messageId: parseMessageId(request.messageId),
       phoneNumberId: parsePhoneNumberId(request.phoneNumberId),
       recipient,
-      lane,
+      lane: parseLane(request.lane),
       category,
       ttlSeconds,
       campaign: parseText("campaign", request.campaign, 128),
@@ -59,6 +51,18 @@ export function parseSend(request: SendRequest): ParsedSend {
       bodyHash: parseHash(request.idempotency.bodyHash),
     },
   };
+}
+
+function parseLane(lane: WireLane): Lane {
+  switch (lane) {
+    case WireLane.UNSPECIFIED:
+    case WireLane.REPLY:
+      return "reply";
+    case WireLane.BULK:
+      return "bulk";
+    default:
+      throw invalid(`lane ${lane} is unknown`);
+  }
 }
 
 function parseContent(content: Content | undefined) {

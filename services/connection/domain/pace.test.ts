@@ -140,6 +140,17 @@ test("a user gets 45 at once and then one in 6 seconds", () => {
   assert.equal(pairs.waitMs("1", 7_000), 6_000);
 });
 
+test("the burst is whole at any reading of the clock", () => {
+  for (const now of [0.1, 12_345.678_901, 98_765.432_109_8]) {
+    const pairs = createPairPaces();
+    for (let count = 0; count < 45; count += 1) {
+      assert.equal(pairs.waitMs("1", now), 0);
+      pairs.take("1", now);
+    }
+    assert.ok(pairs.waitMs("1", now) >= 5_999);
+  }
+});
+
 test("a user whose bucket is full again is forgotten, and the memory has an end", () => {
   const pairs = createPairPaces(100);
   for (let user = 0; user < 1_000; user += 1) pairs.take(String(user), user);

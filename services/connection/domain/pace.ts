@@ -75,8 +75,9 @@ export function createNumberPace(messagesPerSecond: number): NumberPace {
 // A token bucket whose whole state is the moment at which it is full again.
 type Bucket = { burst: number; intervalMs: number };
 
+/** In whole ms: the fractions of a clock's readings do not add up exactly, and less than that is nothing to wait for. */
 function bucketWaitMs(fullAtMs: number, nowMs: number, { burst, intervalMs }: Bucket): number {
-  return Math.max(0, Math.max(fullAtMs, nowMs) + intervalMs - nowMs - burst * intervalMs);
+  return Math.max(0, Math.floor(Math.max(fullAtMs, nowMs) + intervalMs - nowMs - burst * intervalMs));
 }
 
 function bucketAfter(fullAtMs: number, nowMs: number, intervalMs: number): number {
