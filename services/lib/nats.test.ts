@@ -102,7 +102,7 @@ test("a reader that stops hands over at once; one that was cut off loses nothing
     },
   });
   await publish("move", 4, 6);
-  await until(() => taken > 0, { timeoutMs: 2_000, message: "the second reader starts without waiting for the pin" });
+  await until(() => taken > 0, { timeoutMs: 3_500, message: "the second reader starts without waiting for the pin" });
   await doomed.close();
   void stuck;
   await using _third = reading(nc);

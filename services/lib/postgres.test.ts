@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { privateDatabase } from "#test/env/postgres.ts";
 import { testLog } from "#test/env/log.ts";
-import { createPool, isUniqueViolation, transaction } from "./postgres.ts";
+import { createPool, isUniqueViolation, toUnavailable, transaction } from "./postgres.ts";
 
 const database = await privateDatabase();
 after(() => database[Symbol.asyncDispose]());
@@ -75,3 +75,16 @@ test("a server that is not there is UNAVAILABLE", async () => {
     { code: "UNAVAILABLE" },
   );
 });
+
+const states: [sentence: string, code: string, isAway: boolean][] = [
+  ["a server that is being stopped", "57P01", true],
+  ["a standby before its promotion", "25006", true],
+  ["a full disk", "53100", true],
+  ["a statement that took too long", "57014", false],
+  ["a value that does not fit", "22001", false],
+];
+for (const [sentence, code, isAway] of states) {
+  test(`${sentence} is ${isAway ? "" : "not "}UNAVAILABLE`, () => {
+    assert.equal(toUnavailable(Object.assign(new Error("x"), { code }))?.code, isAway ? "UNAVAILABLE" : undefined);
+  });
+}

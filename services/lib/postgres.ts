@@ -141,8 +141,9 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   );
 }
 
-// Admin shutdown, crash shutdown, cannot connect now, too many connections, and class 08 (connection exceptions).
-const unavailableStates = /^(57P0[1235]|53300|08...)$/;
+// Admin shutdown, crash shutdown, cannot connect now, idle session ended, class 53 (disk full, out of memory, too many connections),
+// class 08 (connection exceptions), and a server that only reads: a standby that a failover has not promoted yet.
+const unavailableStates = /^(57P0[1235]|53...|25006|08...)$/;
 const unavailableCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -38,7 +38,7 @@ test("news is sent again until the answer is 200; 201 is not enough", async () =
 });
 
 test("what cannot be delivered for too long is given up", async () => {
-  await trial.admin("PUT", "settings", { webhook: { giveUpAfterMs: 50 } });
+  await trial.admin("PUT", "settings", { webhook: { retryBaseMs: 400, giveUpAfterMs: 800 } });
   trial.receiver.answer = () => 500;
   await trial.write(ana, { text: "Hi" });
   await until(async () => (await waiting()) === 0);
@@ -75,7 +75,7 @@ test("doubled news comes twice, delayed news late, shuffled news in another orde
   const delayed = await trial.write(ana, { text: "Hi" });
   await until(() => trial.receiver.messages().some(({ id }) => id === delayed));
   assert.ok(performance.now() - before >= 59);
-  await trial.admin("PUT", "faults", { kind: "webhook_shuffle", ms: 80 });
+  await trial.admin("PUT", "faults", { kind: "webhook_shuffle", ms: 1_000 });
   const sent: string[] = [];
   for (let count = 0; count < 20; count += 1) sent.push(await trial.write(ana, { text: String(count) }));
   const arrived = () => trial.receiver.messages().flatMap(({ id }) => (sent.includes(id) ? [id] : []));

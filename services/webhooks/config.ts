@@ -20,6 +20,8 @@ const schema = z.object({
   SEARCH_INTERVAL_MS: durationMs.default(5_000),
   KEEP_DELIVERED_HOURS: hours.default(168),
   KEEP_DEAD_HOURS: hours.default(720),
+  /** Where traces go; empty: nowhere. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
 });
 
 export type Config = z.infer<typeof schema>;

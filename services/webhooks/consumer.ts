@@ -1,5 +1,6 @@
 // News becomes deliveries: one commit for all events of a batch, then straight to the dispatcher. An event that comes again,
 // or that nobody subscribes to, writes nothing.
+import { randomUUID } from "node:crypto";
 import type { Log } from "#lib/log.ts";
 import type { Event } from "#lib/nats.ts";
 import type { Queryable } from "#lib/postgres.ts";
@@ -31,14 +32,19 @@ export function webhooksConsumer({ db, directory, dispatcher, now, log, metrics 
     const deliveries = reserve(once(wanted), dispatcher);
     const startedAt = performance.now();
     const createdAt = now();
-    const inserted = await insertDeliveries(db, deliveries, createdAt);
+    const claimId = randomUUID();
+    const inserted = await insertDeliveries(db, deliveries, claimId, createdAt).catch((error: unknown) => {
+      // It may have been committed all the same; the batch comes again, and then finds its rows there already.
+      dispatcher.loseClaim(claimId);
+      throw error;
+    });
     const fresh = inserted.flatMap(({ position, deliveryId, predecessorId }) => {
       const delivery = deliveries[position];
       if (delivery === undefined) return [];
       const { subscriptionId, eventId, orderKey, body, leaseMs } = delivery;
-      const item = { subscriptionId, deliveryId, eventId, orderKey, body, attempt: 1, createdAt, followed: false };
+      const item = { subscriptionId, deliveryId, eventId, orderKey, body, attempt: 1, claimId, createdAt };
       const leaseEndsAt = startedAt + (leaseMs ?? 0);
-      return [{ item: { ...item, leaseEndsAt }, predecessorId, isClaimed: leaseMs !== undefined }];
+      return [{ item: { ...item, leaseEndsAt, followed: false }, predecessorId, isClaimed: leaseMs !== undefined }];
     });
     dispatcher.offer(fresh);
   };

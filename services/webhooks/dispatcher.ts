@@ -29,6 +29,8 @@ export type Dispatcher = AsyncDisposable & {
   leaseMsOf(subscription: Subscription): number;
   /** In the order of their ids. */
   offer(fresh: readonly Fresh[]): void;
+  /** The answer to a statement that claims was lost: what it may have claimed is nobody's. */
+  loseClaim(claimId: string): void;
 };
 
 type Dependencies = Omit<Attempts, "recentlyDelivered" | "closing" | "notice"> & {
@@ -94,6 +96,7 @@ export function startDispatcher(dependencies: Dependencies): Dispatcher {
     },
     leaseMsOf,
     offer: (fresh) => offer(attempts, endpoints, fresh),
+    loseClaim: (claimId) => claims.lose(claimId),
     async [Symbol.asyncDispose]() {
       closing.abort();
       await claims[Symbol.asyncDispose]();

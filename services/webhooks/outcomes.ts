@@ -1,6 +1,7 @@
 // Saves what became of deliveries: what comes within 10 ms goes in one commit. Nothing given here is forgotten while Postgres is
 // away; meanwhile nobody claims anything new, so it stays bounded by what is held in memory.
 import { ServiceError } from "#lib/errors.ts";
+import { faultPoint } from "#lib/fault-points.ts";
 import { sleep } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
@@ -78,7 +79,9 @@ async function saveUntilDone(saving: Saving, batch: Batch): Promise<void> {
   const { db, log, closing } = saving;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     try {
+      faultPoint("outcomes.save.before");
       await save(db, batch);
+      faultPoint("outcomes.save.after");
       return;
     } catch (error) {
       const isAway = error instanceof ServiceError && error.code === "UNAVAILABLE";

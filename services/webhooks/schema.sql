@@ -12,6 +12,7 @@ CREATE TABLE webhooks.deliveries (
     attempts integer NOT NULL,
     due_at timestamp with time zone NOT NULL,
     claimed_until timestamp with time zone,
+    claim_id uuid,
     created_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone,
     last_failure text,

@@ -6,6 +6,7 @@ import { createLog } from "#lib/log.ts";
 import { migrate } from "#lib/migrate.ts";
 import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
+import { startTelemetry } from "#lib/telemetry.ts";
 import type { Config } from "./config.ts";
 import { webhooksConsumer } from "./consumer.ts";
 import { createDirectory } from "./directory.ts";
@@ -24,6 +25,7 @@ type Options = {
 
 export async function startWebhooks({ config, now }: Options) {
   await using opened = new AsyncDisposableStack();
+  opened.use(await startTelemetry("webhooks", config));
   const log = createLog({ service: "webhooks", level: config.LOG_LEVEL });
   const registry = createRegistry("webhooks");
   const metrics = createMetrics(registry);

@@ -19,7 +19,12 @@ type Inserted = {
 };
 
 /** Each event once per subscription: those that were there already are not returned. The order given is the order of the ids. */
-export async function insertDeliveries(db: Queryable, news: readonly NewDelivery[], now: Date): Promise<Inserted[]> {
+export async function insertDeliveries(
+  db: Queryable,
+  news: readonly NewDelivery[],
+  claimId: string,
+  now: Date,
+): Promise<Inserted[]> {
   const { rows } = await db.query<{ position: number; delivery_id: number; predecessor_id: number | null }>({
     name: "insert_deliveries",
     text: `
@@ -36,9 +41,10 @@ export async function insertDeliveries(db: Queryable, news: readonly NewDelivery
         ) p on true
       ), inserted as (
         insert into webhooks.deliveries (subscription_id, event_id, order_key, body, state, attempts, due_at, claimed_until,
-          created_at)
+          claim_id, created_at)
         select subscription_id, event_id, order_key, body, 'waiting', case when lease_ms is null then 0 else 1 end,
-          greatest($6, predecessor_due_at), clock_timestamp() + lease_ms * interval '1 millisecond', $6
+          greatest($6, predecessor_due_at), clock_timestamp() + lease_ms * interval '1 millisecond',
+          case when lease_ms is not null then $7::uuid end, $6
         from news
         order by position
         on conflict (subscription_id, event_id) do nothing
@@ -55,6 +61,7 @@ export async function insertDeliveries(db: Queryable, news: readonly NewDelivery
       news.map(({ body }) => body),
       news.map(({ leaseMs }) => leaseMs ?? null),
       now,
+      claimId,
     ],
   });
   return rows.map((row) => ({
@@ -75,6 +82,7 @@ export type Claimed = {
   body: Buffer;
   /** The number of the attempt that the claim is for. */
   attempt: number;
+  claimId: string;
   createdAt: Date;
 };
 
@@ -88,20 +96,31 @@ type ClaimedRow = {
   created_at: Date;
 };
 
+type Claim = {
+  claimId: string;
+  /** Earlier claims that nobody holds, since their answer was lost. What they took counts as free, its attempt as not made. */
+  lostClaimIds: readonly string[];
+};
+
 /** What is due, longest due first, of each key the oldest only. What another process holds is left to it until its claim ends. */
-export async function claimDeliveries(db: Queryable, rooms: readonly Room[], now: Date): Promise<Claimed[]> {
+export async function claimDeliveries(
+  db: Queryable,
+  rooms: readonly Room[],
+  { claimId, lostClaimIds }: Claim,
+  now: Date,
+): Promise<Claimed[]> {
   // The scalar subquery, not "not exists": that becomes an anti-join, which may read all that waits.
   const { rows } = await db.query<ClaimedRow>({
     name: "claim_deliveries",
     text: `
       with due as materialized (
-        select head.subscription_id, head.delivery_id, r.lease_ms
+        select head.subscription_id, head.delivery_id, head.is_lost, r.lease_ms
         from unnest($1::bigint[], $2::integer[], $3::integer[]) as r (subscription_id, room, lease_ms)
         cross join lateral (
-          select d.subscription_id, d.delivery_id
+          select d.subscription_id, d.delivery_id, d.claimed_until is not null and d.claim_id = any ($6::uuid[]) as is_lost
           from webhooks.deliveries d
           where d.subscription_id = r.subscription_id and d.state = 'waiting' and d.due_at <= $4
-            and (d.claimed_until is null or d.claimed_until < clock_timestamp())
+            and (d.claimed_until is null or d.claimed_until < clock_timestamp() or d.claim_id = any ($6::uuid[]))
             and d.delivery_id = (
               select min(e.delivery_id)
               from webhooks.deliveries e
@@ -112,7 +131,8 @@ export async function claimDeliveries(db: Queryable, rooms: readonly Room[], now
         ) head
       )
       update webhooks.deliveries d
-      set attempts = d.attempts + 1, claimed_until = clock_timestamp() + due.lease_ms * interval '1 millisecond'
+      set attempts = d.attempts + case when due.is_lost then 0 else 1 end,
+        claimed_until = clock_timestamp() + due.lease_ms * interval '1 millisecond', claim_id = $5
       from due
       where d.subscription_id = due.subscription_id and d.delivery_id = due.delivery_id
       returning d.subscription_id, d.delivery_id, d.event_id, d.order_key, d.body, d.attempts, d.created_at`,
@@ -121,6 +141,8 @@ export async function claimDeliveries(db: Queryable, rooms: readonly Room[], now
       rooms.map(({ room }) => room),
       rooms.map(({ leaseMs }) => leaseMs),
       now,
+      claimId,
+      lostClaimIds,
     ],
   });
   return rows.map((row) => ({
@@ -130,6 +152,7 @@ export async function claimDeliveries(db: Queryable, rooms: readonly Room[], now
     orderKey: row.order_key,
     body: row.body,
     attempt: row.attempts,
+    claimId,
     createdAt: row.created_at,
   }));
 }
@@ -227,22 +250,22 @@ export async function saveFailures(db: Queryable, failed: readonly Failed[]): Pr
   });
 }
 
-export type Released = { subscriptionId: number; deliveryId: number; attempt: number };
+export type Released = { subscriptionId: number; deliveryId: number; claimId: string };
 
-/** Gives claims back unused: the attempt was not made. */
+/** Gives claims back unused: the attempt was not made. By the claim's id, so that a repeat never frees what another holds by now. */
 export async function releaseDeliveries(db: Queryable, released: readonly Released[]): Promise<void> {
   await db.query({
     name: "release_deliveries",
     text: `
       update webhooks.deliveries d
       set claimed_until = null, attempts = d.attempts - 1
-      from unnest($1::bigint[], $2::bigint[], $3::integer[]) as r (subscription_id, delivery_id, attempt)
-      where d.subscription_id = r.subscription_id and d.delivery_id = r.delivery_id and d.attempts = r.attempt
-        and d.state = 'waiting'`,
+      from unnest($1::bigint[], $2::bigint[], $3::uuid[]) as r (subscription_id, delivery_id, claim_id)
+      where d.subscription_id = r.subscription_id and d.delivery_id = r.delivery_id and d.claim_id = r.claim_id
+        and d.claimed_until is not null and d.state = 'waiting'`,
     values: [
       released.map(({ subscriptionId }) => subscriptionId),
       released.map(({ deliveryId }) => deliveryId),
-      released.map(({ attempt }) => attempt),
+      released.map(({ claimId }) => claimId),
     ],
   });
 }

@@ -1,5 +1,6 @@
 // The hourly sweep on a real table.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import type { Pool } from "#lib/postgres.ts";
 import { createRegistry } from "#lib/http.ts";
@@ -36,7 +37,7 @@ async function subscribe(): Promise<number> {
 
 async function insert(subscriptionId: number, eventId: string, at: Date): Promise<number> {
   const delivery = { subscriptionId, eventId, orderKey: eventId, body: Buffer.from("{}"), leaseMs: 0 };
-  const [inserted] = await insertDeliveries(db, [delivery], at);
+  const [inserted] = await insertDeliveries(db, [delivery], randomUUID(), at);
   assert.ok(inserted);
   return inserted.deliveryId;
 }

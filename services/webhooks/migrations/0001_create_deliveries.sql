@@ -39,6 +39,8 @@ create table webhooks.deliveries (
   due_at timestamptz not null,
   -- By Postgres' clock: until then the process that claimed it may be sending it. Null: nobody is.
   claimed_until timestamptz,
+  -- Drawn for each statement that claims: whoever never had its answer finds by it what it may have claimed.
+  claim_id uuid,
   created_at timestamptz not null,
   finished_at timestamptz,
   last_failure text,
