@@ -1,0 +1,15 @@
+// What every command is given besides its own arguments.
+import type { Places } from "./places.ts";
+
+export type Context = {
+  places: Places;
+  /** Output for scripts instead of people. */
+  json: boolean;
+  now: () => Date;
+  /** Aborted by Ctrl-C, SIGTERM or SIGHUP, whose name is its reason. */
+  signal: AbortSignal;
+  /** A line, or several, to stdout: the answer. */
+  out: (text: string) => void;
+  /** To stderr: what is no part of the answer. */
+  err: (text: string) => void;
+};

@@ -1,0 +1,78 @@
+// What --help prints.
+
+const places = `
+Where the parts are (default: the run.json of npm start in .heliograph):
+  --data DIR             the folder of a local run                       HELIOGRAPH_DATA
+  --gateway URL          REST API: send                                  GATEWAY_URL
+  --token-file FILE      holds the REST API's token                      API_TOKEN_FILE
+  --messages HOST:PORT   gRPC: status, messages, cancel, names           MESSAGES_ADDRESS
+  --quality HOST:PORT    gRPC: status                                    QUALITY_ADDRESS
+  --nats URL             tail                                            NATS_URL
+
+  --json                 for scripts
+  --help                 print this
+`;
+
+const overview = `heliograph COMMAND [options]
+
+  status      numbers, their connections, quality and limits; the processes of a local run
+  messages    what the ledger knows: a list by filters, or one message with its history
+  send        send a message over the Cloud API
+  cancel      cancel one message, or a campaign, as far as it is not yet being sent
+  tail        follow what happens, one line an event
+  chaos       prove the promises under faults (in a clone); the options are its own: heliograph chaos --help
+  bench       measure (in a clone); the options are its own: heliograph bench --help
+
+heliograph COMMAND --help explains one. Exit codes: 0 done, 1 failed, 2 wrong usage.
+${places}`;
+
+const status = `heliograph status [options]
+
+Numbers: whether connected, term of the lease, standing, messages that wait, quality, messaging limit and how much of it is used.
+Processes, for a local run: whether each is up, its pid and memory.
+${places}`;
+
+const messages = `heliograph messages [filters] [options]
+heliograph messages ID [options]
+
+The ledger's rows by filters, or one message with its history. ID is the UUID or the wamid that the API gave.
+
+  --number NAME|ID       of this number
+  --to PHONE             to this phone number
+  --state STATE          accepted, waiting, sending, sent, delivered, read, failed, expired, cancelled, unknown
+  --template NAME        of this template
+  --campaign LABEL       of this campaign
+  --since TIME           accepted since: 15m, 2h, 7d, or an ISO time
+  --limit N              at most so many (default 20)
+${places}`;
+
+const send = `heliograph send --number NAME|ID --to PHONE --text TEXT [options]
+heliograph send --number NAME|ID --to PHONE --template NAME --language CODE [--param VALUE]... [options]
+
+  --param VALUE          a parameter of the template's body, in order; NAME=VALUE for templates with named parameters
+                         (=VALUE where a value in order itself looks like NAME=VALUE)
+  --lane reply|bulk      default: bulk for marketing templates, else reply
+  --campaign LABEL       kept with the message
+  --ttl TIME             not sent any more after that long: 90s, 15m, 2h, 7d
+  --idempotency-key KEY  the same key and message again is the same message (default: drawn anew, told if the outcome is open)
+  --wait                 until delivered, read, failed, expired or cancelled; the first two are success
+  --timeout TIME         of --wait (default 60s)
+${places}`;
+
+const cancel = `heliograph cancel ID [options]
+heliograph cancel --campaign LABEL --number NAME|ID [options]
+
+Cancels what is accepted or waiting. What is on its way already is not cancelled. One message that could not be cancelled is a
+failure; a campaign of which nothing was left is not.
+${places}`;
+
+const tail = `heliograph tail [--number NAME|ID] [--full] [options]
+
+Follows statuses, inbound messages, news of accounts and numbers as they are published, until Ctrl-C. What happened before, or
+while NATS was away, is not shown. Contents of messages never are.
+
+  --number NAME|ID       of this number
+  --full                 phone numbers in full
+${places}`;
+
+export const helpTexts = { overview, status, messages, send, cancel, tail } as const;
