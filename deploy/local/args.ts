@@ -35,7 +35,7 @@ one connection process for each WhatsAppNumber, and a receiver that prints the w
   --fresh                forget what the data folder holds, then start
   --host ADDRESS         address to listen on (default 127.0.0.1: reachable from this machine only)
   --port-base N          first of the ports (default ${defaultPortBase}): gateway N, simulator N+1, receiver N+2, PostgreSQL N+3, NATS N+4,
-                         services N+10 to N+23, connections from N+30, two each (health and metrics, then gRPC)
+                         services N+10 to N+22, connections from N+30, two each (health and metrics, then gRPC)
   --gateway-port N       the Cloud API for your software, and WhatsApp's webhooks
   --simulator-port N     the simulated WhatsApp
   --receiver-port N      the receiver that prints webhooks
@@ -45,6 +45,7 @@ one connection process for each WhatsAppNumber, and a receiver that prints the w
   --help                 print this
 
 run.json in the data folder has the addresses, the token and the process ids for scripts; logs stand in logs/ there.
+A file env/<process>.env there, with lines NAME=value, adds to the environment of that process whenever it starts.
 `;
 
 const optionTable = {

@@ -17,6 +17,8 @@ export function dataFolderAt(root: string) {
     secrets: join(root, "secrets"),
     logs: join(root, "logs"),
     cache: join(root, "cache"),
+    /** `<process>.env` in it adds variables to that process. */
+    env: join(root, "env"),
   };
 }
 

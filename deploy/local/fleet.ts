@@ -1,9 +1,8 @@
 // All the processes of a run: who they are, and the order in which they end.
-import type { Running } from "./child.ts";
 import type { Row } from "./output.ts";
 import { memoryOf } from "./process-identity.ts";
 import type { RunningProcess } from "./run-file.ts";
-import { supervise, type Supervised } from "./supervisor.ts";
+import { type Launch, supervise, type Supervised } from "./supervisor.ts";
 
 /** Stopped in this order, all of a stage at once; together they stay below the 10 s that Ctrl-C may take. */
 const stages = [
@@ -11,8 +10,7 @@ const stages = [
   { name: "gateway", graceMs: 1_000 },
   { name: "service", graceMs: 2_000 },
   { name: "outside", graceMs: 500 },
-  { name: "nats", graceMs: 1_000 },
-  { name: "postgres", graceMs: 2_000 },
+  { name: "store", graceMs: 2_000 },
 ] as const;
 
 export type Stage = (typeof stages)[number]["name"];
@@ -24,7 +22,7 @@ type MemberOptions = {
   address: string;
   http: string | null;
   grpc: string | null;
-  launch: () => Promise<Running>;
+  launch: Launch;
 };
 
 type Member = MemberOptions & { supervised: Supervised };

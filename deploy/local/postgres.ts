@@ -25,6 +25,8 @@ type PostgresOptions = {
   /** False for tests only: faster, and a crash of the machine loses the data. */
   fsync?: boolean;
   maxConnections?: number;
+  /** Told of each process at once: the one that makes the data folder, then the server. */
+  onSpawn?: (pid: number) => void;
 };
 
 export type PostgresServer = AsyncDisposable & {
@@ -40,10 +42,10 @@ const readyMs = 20_000;
 
 /** Resolves when queries are answered. Rejects with the server's own words, also when another server has the folder. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
-  const { dataDir, host, logFile = `${dataDir}.log`, fsync = true } = options;
+  const { dataDir, host, logFile = `${dataDir}.log`, fsync = true, onSpawn } = options;
   const binaries = findBinaries();
   const prefix = await unprivileged(dataDir);
-  const password = await prepareDataDir(options, binaries.initdb, prefix);
+  const password = await prepareDataDir({ ...options, logFile }, binaries.initdb, prefix);
   const port = options.port === 0 ? await findFreePort(host) : options.port;
   const settings = {
     max_connections: String(options.maxConnections ?? 200),
@@ -55,7 +57,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   const place = ["-D", dataDir, "-p", String(port), "-k", ""];
   const [command = "", ...args] = [...prefix, binaries.postgres, ...place, ...flags];
   const url = `postgres://postgres:${password}@${host.includes(":") ? `[${host}]` : host}:${port}/postgres`;
-  const server = await startUntilReady(() => spawnServer({ command, args, logFile, env: cleanEnv() }), url);
+  const server = await startUntilReady(() => spawnServer({ command, args, logFile, env: cleanEnv(), onSpawn }), url);
   return {
     url,
     pid: server.pid,
@@ -100,7 +102,7 @@ async function succeeds([command = "", ...args]: readonly string[]): Promise<boo
 
 /** Returns the superuser's password. A folder whose initdb was cut off is begun anew: it is renamed only when complete. */
 async function prepareDataDir(
-  { dataDir, log, fsync = true }: PostgresOptions,
+  { dataDir, log, logFile, fsync = true, onSpawn }: PostgresOptions & { logFile: string },
   initdb: string,
   prefix: readonly string[],
 ): Promise<string> {
@@ -117,7 +119,9 @@ async function prepareDataDir(
   const access = ["-U", "postgres", "-A", "scram-sha-256", `--pwfile=${passwordFile}`];
   const haste = fsync ? [] : ["--no-sync"];
   const [command = "", ...args] = [...prefix, initdb, "-D", fresh, ...access, ...locale, ...haste];
-  await execute(command, args, { env: cleanEnv() });
+  const maker = await spawnServer({ command, args, logFile, env: cleanEnv(), onSpawn });
+  const { code } = await maker.exited;
+  if (code !== 0) throw new Error(`initdb made no PostgreSQL data folder: ${lastLines(maker)}`);
   await rename(fresh, dataDir);
   return password;
 }

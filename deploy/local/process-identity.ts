@@ -16,10 +16,10 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return process.platform === "linux" ? identifyByProc(pid) : identifyByPs(pid);
 }
 
-/** Whether this very process still runs. */
-export function isAlive(identity: ProcessIdentity): boolean {
-  const found = identify(identity.pid);
-  return found !== undefined && found.startTime === identity.startTime && found.command === identity.command;
+/** Whether this very process still runs, or what it has become: `unshare … postgres …` becomes `postgres …`. */
+export function isAlive({ pid, startTime, command }: ProcessIdentity): boolean {
+  const found = identify(pid);
+  return found !== undefined && found.startTime === startTime && ` ${command}`.endsWith(` ${found.command}`);
 }
 
 function identifyByProc(pid: number): ProcessIdentity | undefined {

@@ -51,6 +51,12 @@ test("a process that the run file names is ended", async (t) => {
   assert.equal(isAlive(entry), false);
 });
 
+test("a process is the same one after it has become the program at the end of its command", async (t) => {
+  const { entry } = await startProcess(t);
+  assert.equal(isAlive({ ...entry, command: `unshare --user ${entry.command}` }), true);
+  assert.equal(isAlive({ ...entry, command: `x${entry.command}` }), false);
+});
+
 const strangers: [sentence: string, difference: Partial<RunningProcess>][] = [
   ["started at another time", { startTime: "another/1" }],
   ["runs another command", { command: "postgres -D elsewhere" }],

@@ -88,12 +88,13 @@ async function prepare(
   const tell = (line: string): void => void (options.isQuiet || process.stdout.write(`${line}\n`));
   const manifests = readManifests(options.numbersFolder);
   const ports = planPorts(options.ports, manifests.numbers.length);
-  const natsBinary = await findNatsServer({ progress: tell });
+  const natsBinary = await findNatsServer({ progress: tell, signal });
   const last = readRunFile(folder.runFile);
   const orphans = last === undefined ? [] : await endOrphans(last);
   if (orphans.length > 0) tell(`ended what a killed run had left: ${orphans.join(", ")}`);
   const taken = await findTakenPorts(options.host, listPorts(ports, options.webhookUrl === undefined));
   if (taken.length > 0) throw new Error(summaryOf(taken));
+  signal.throwIfAborted();
   if (options.isFresh) clearData(folder);
   const print = (text: string): void => void process.stdout.write(text);
   return createStack({

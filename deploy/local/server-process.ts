@@ -11,6 +11,8 @@ type SpawnOptions = {
   /** Gets what the program prints; begun anew at each start. */
   logFile: string;
   env?: NodeJS.ProcessEnv;
+  /** Told of the process at once. */
+  onSpawn?: ((pid: number) => void) | undefined;
 };
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
@@ -30,7 +32,7 @@ const stopStepMs = 5_000;
 const leftoverMs = 2_000;
 
 /** Rejects if the program cannot be started at all. Its own process group: Ctrl-C on our terminal is not for it. */
-export async function spawnServer({ command, args, logFile, env }: SpawnOptions): Promise<ServerProcess> {
+export async function spawnServer({ command, args, logFile, env, onSpawn }: SpawnOptions): Promise<ServerProcess> {
   mkdirSync(dirname(logFile), { recursive: true });
   const output = openSync(logFile, "w", 0o600);
   const child = spawn(command, [...args], {
@@ -44,6 +46,7 @@ export async function spawnServer({ command, args, logFile, env }: SpawnOptions)
     child.once("spawn", () => resolve(child.pid ?? 0));
   });
   const exited = new Promise<Exit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  onSpawn?.(pid);
   const hasExited = (): boolean => child.exitCode !== null || child.signalCode !== null;
   return {
     pid,

@@ -5,7 +5,7 @@ import type { WhatsAppNumber } from "#operator/api/v1alpha1/whatsapp-number.ts";
 import { addressesOf, reachable } from "./addresses.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Manifests } from "./manifests.ts";
-import type { Pair, Ports, ServiceName } from "./ports.ts";
+import type { HttpServiceName, Pair, Ports, RpcServiceName } from "./ports.ts";
 import type { SecretFiles } from "./secrets.ts";
 
 export type NodeProcess = {
@@ -41,12 +41,11 @@ export type Site = {
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-function common({ host, ports, databaseUrl, natsUrl }: Site, { http, grpc }: Pair): Record<string, string> {
+function common({ host, ports, databaseUrl, natsUrl }: Site, http: number): Record<string, string> {
   const peer = (pair: Pair): string => `${reachable(host)}:${pair.grpc}`;
   return {
     LISTEN_HOST: host,
     HTTP_PORT: String(http),
-    GRPC_PORT: String(grpc),
     DATABASE_URL: databaseUrl,
     NATS_URL: natsUrl,
     MESSAGES_ADDRESS: peer(ports.services.messages),
@@ -78,23 +77,32 @@ export function servicesOf(site: Site): Services {
     templates: rpcProcess(site, "templates"),
     billing: rpcProcess(site, "billing"),
     quality: rpcProcess(site, "quality"),
-    webhooks: rpcProcess(site, "webhooks"),
+    // Stopping has 2 s for a service.
+    webhooks: rpcProcess(site, "webhooks", { DRAIN_MS: "1000" }),
   };
 }
 
-function httpProcess(site: Site, name: ServiceName, address: string, own: Record<string, string>): NodeProcess {
-  const { grpc: _, ...process } = rpcProcess(site, name);
-  return { ...process, env: { ...process.env, ...own }, grpc: null, address };
-}
-
-function rpcProcess(site: Site, name: ServiceName): RpcProcess {
-  const pair = site.ports.services[name];
-  const address = `${reachable(site.host)}:${pair.grpc}`;
+function httpProcess(site: Site, name: HttpServiceName, address: string, own: Record<string, string>): NodeProcess {
+  const { http } = site.ports.services[name];
   return {
     name,
     entry: join(root, "services", name, "main.ts"),
-    env: common(site, pair),
-    http: `http://${reachable(site.host)}:${pair.http}`,
+    env: { ...common(site, http), ...own },
+    http: `http://${reachable(site.host)}:${http}`,
+    grpc: null,
+    address,
+    printsForPeople: false,
+  };
+}
+
+function rpcProcess(site: Site, name: RpcServiceName, own: Record<string, string> = {}): RpcProcess {
+  const { http, grpc } = site.ports.services[name];
+  const address = `${reachable(site.host)}:${grpc}`;
+  return {
+    name,
+    entry: join(root, "services", name, "main.ts"),
+    env: { ...common(site, http), GRPC_PORT: String(grpc), ...own },
+    http: `http://${reachable(site.host)}:${http}`,
     grpc: address,
     address,
     printsForPeople: false,
@@ -136,12 +144,13 @@ function connectionOf(
   upstreamUrl: string | undefined,
 ): NodeProcess {
   const address = `${reachable(site.host)}:${pair.grpc}`;
-  const { DATABASE_URL: _, ...env } = common(site, pair);
+  const { DATABASE_URL: _, ...env } = common(site, pair.http);
   return {
     name: `connection-${metadata.name}`,
     entry: join(root, "services", "connection", "main.ts"),
     env: {
       ...env,
+      GRPC_PORT: String(pair.grpc),
       PHONE_NUMBER_ID: spec.phoneNumberId,
       // Stopping has 3 s for a connection.
       DRAIN_MS: "2000",

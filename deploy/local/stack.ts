@@ -1,6 +1,7 @@
 // Brings the whole system up, in the order in which its parts need each other.
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { createLog } from "#lib/log.ts";
 import { addressesOf, deliveryUrl, reachable } from "./addresses.ts";
 import type { Options } from "./args.ts";
@@ -129,24 +130,25 @@ async function startStores(stack: StackOptions, fleet: Fleet): Promise<{ databas
   await Promise.all([
     fleet.add({
       name: "postgres",
-      stage: "postgres",
+      stage: "store",
       address: `${reachable(host)}:${ports.postgres}`,
       http: null,
       grpc: null,
-      async launch() {
+      async launch(onSpawn) {
         const logFile = freshLog(folder, "postgres");
-        const server = await startPostgres({ dataDir: folder.postgres, port: ports.postgres, host, log, logFile });
+        const place = { dataDir: folder.postgres, port: ports.postgres, host };
+        const server = await startPostgres({ ...place, log, logFile, onSpawn });
         databaseUrl = server.url;
         return storeRunning(server);
       },
     }),
     fleet.add({
       name: "nats",
-      stage: "nats",
+      stage: "store",
       address: `${reachable(host)}:${ports.nats}`,
       http: null,
       grpc: null,
-      async launch() {
+      async launch(onSpawn) {
         const logFile = freshLog(folder, "nats");
         const server = await startNats({
           binary: natsBinary,
@@ -155,6 +157,7 @@ async function startStores(stack: StackOptions, fleet: Fleet): Promise<{ databas
           host,
           log,
           logFile,
+          onSpawn,
         });
         natsUrl = server.url;
         return storeRunning(server);
@@ -204,12 +207,18 @@ async function addNode(
       spawnChild({
         command: globalThis.process.execPath,
         args: [...nodeFlags, entry],
-        env: { ...env, ...process.env, NODE_COMPILE_CACHE: folder.cache },
+        env: { ...env, ...process.env, ...ownEnv(folder, name), NODE_COMPILE_CACHE: folder.cache },
         logFile,
         onOutput: process.printsForPeople ? print : undefined,
       }),
   });
   await untilReady(process, supervised, { signal, timeoutMs: readyMs, logFile });
+}
+
+/** Read at each start, so that a restarted process may get another one. */
+function ownEnv(folder: DataFolder, name: string): NodeJS.Dict<string> {
+  const path = join(folder.env, `${name}.env`);
+  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
 }
 
 /** The log of the run before is kept beside it. */

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { until } from "#test/until.ts";
 import { spawnChild } from "./child.ts";
 import { identify } from "./process-identity.ts";
+import { spawnServer } from "./server-process.ts";
 import { pauseAfter, supervise } from "./supervisor.ts";
 
 const pauses: [sentence: string, previousMs: number | undefined, upMs: number, pauseMs: number][] = [
@@ -88,4 +89,42 @@ test("a program that will not end is killed with its children when its time is o
   assert.ok(identify(child) !== undefined);
   await supervised.stop(50);
   await until(() => identify(child) === undefined);
+});
+
+/** A program whose start never comes to an end, unless the process ends. */
+function startForEver(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), "heliograph-supervisor-"));
+  let changes = 0;
+  let spawn: (() => void) | undefined;
+  const supervised = supervise({
+    name: "program",
+    onChange: () => (changes += 1),
+    say: () => undefined,
+    async launch(onSpawn) {
+      await new Promise<void>((resolve) => (spawn = resolve));
+      const program = { command: process.execPath, args: ["-e", idle], logFile: join(folder, "log"), onSpawn };
+      const { pid, exited } = await spawnServer(program);
+      await exited;
+      throw new Error(`${pid} ended while starting`);
+    },
+  });
+  t.after(() => rmSync(folder, { recursive: true }));
+  const started = supervised.start();
+  return { supervised, started, changes: () => changes, spawn: () => spawn?.() };
+}
+
+test("a process is known as soon as it is spawned, and is killed when its start outlasts the grace of a stop", async (t) => {
+  const { supervised, started, changes, spawn } = startForEver(t);
+  spawn();
+  const spawned = await until(() => supervised.process());
+  assert.equal(changes(), 1);
+  await Promise.all([assert.rejects(started, /ended while starting/), supervised.stop(50)]);
+  assert.deepEqual([identify(spawned.pid), supervised.process()], [undefined, undefined]);
+});
+
+test("what is spawned after the stop is killed at once", async (t) => {
+  const { supervised, started, spawn } = startForEver(t);
+  const stopped = supervised.stop(5_000);
+  spawn();
+  await Promise.all([assert.rejects(started, /ended while starting/), stopped]);
 });

@@ -9,6 +9,7 @@ import { startTelemetry } from "#lib/telemetry.ts";
 import type { Config } from "./config.ts";
 import { billingConsumer } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
+import { startRetention } from "./retention.ts";
 import { billingServer } from "./server.ts";
 
 type Options = {
@@ -27,8 +28,16 @@ export async function startBilling({ config, now }: Options) {
   );
   await migrate({ pool: db, schema: "billing", directory: new URL("./migrations/", import.meta.url), log });
   const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "billing", log }));
+  opened.use(startRetention({ db, now, log }));
   opened.use(
-    consume({ nc: nats, stream: "WA", durable: "billing", log, handle: billingConsumer({ db, now, log, metrics }) }),
+    consume({
+      nc: nats,
+      stream: "WA",
+      durable: "billing",
+      log,
+      registry,
+      handle: billingConsumer({ db, now, log, metrics }),
+    }),
   );
   const http = opened.use(
     await startHttp({

@@ -44,3 +44,37 @@ export async function saveWindows(db: Queryable, windows: readonly (WindowKey & 
     ],
   });
 }
+
+/**
+ * Deletes, among the next `limit` windows after the key, those that closed before; answers the last key that was looked at,
+ * undefined at the end. Walks the primary key: an index of closing times would cost every message a write.
+ */
+export async function deleteOldWindows(
+  db: Queryable,
+  { after, closedBefore, limit }: { after: WindowKey; closedBefore: Date; limit: number },
+): Promise<WindowKey | undefined> {
+  const { rows } = await db.query<{ phone_number_id: string; user_id: string }>({
+    name: "delete_old_windows",
+    text: `
+      with page as materialized (
+        select phone_number_id, user_id
+        from billing.windows
+        where (phone_number_id, user_id) > ($1, $2)
+        order by phone_number_id, user_id
+        limit $3
+      ), old as materialized (
+        select w.phone_number_id, w.user_id
+        from billing.windows w
+        join page using (phone_number_id, user_id)
+        where w.closes_at < $4
+        for update of w skip locked
+      ), gone as (
+        delete from billing.windows w
+        using old
+        where w.phone_number_id = old.phone_number_id and w.user_id = old.user_id
+      )
+      select phone_number_id, user_id from page order by phone_number_id desc, user_id desc limit 1`,
+    values: [after.phoneNumberId, after.userId, limit, closedBefore],
+  });
+  return rows.map((row) => ({ phoneNumberId: row.phone_number_id, userId: row.user_id }))[0];
+}

@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { z } from "zod";
-import { ConfigError, databaseEnv, durationMs, natsEnv, processEnv, readEnv, readSecretFile } from "./config.ts";
+import {
+  ConfigError,
+  databaseEnv,
+  durationMs,
+  natsEnv,
+  peerAddress,
+  processEnv,
+  readEnv,
+  readSecretFile,
+} from "./config.ts";
 
 const schema = z.object({ ...processEnv, ...databaseEnv, ...natsEnv, GRACE_MS: durationMs.default(500) });
 const valid = { DATABASE_URL: "postgres://u:p@localhost/db", NATS_URL: "nats://localhost:4222" };
@@ -34,6 +43,13 @@ test("every fault is reported at once", () => {
       return true;
     },
   );
+});
+
+test("the address of a peer is a host and a port", () => {
+  const accepts = (text: string): boolean => peerAddress.safeParse(text).success;
+  for (const good of ["127.0.0.1:8402", "messages.heliograph.svc:8402", "[::1]:8402"]) assert.ok(accepts(good), good);
+  for (const bad of ["messages", "http://messages:1", "messages:", ":8402", "a b:1", "::1:8402", "messages:123456"])
+    assert.ok(!accepts(bad), bad);
 });
 
 test("a secret file is read without surrounding white space, and must hold something", () => {

@@ -47,6 +47,9 @@ export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fata
 /** A host name or address without a port. */
 export const host = z.string().regex(/^[A-Za-z0-9.:_-]+$/, "expected a host name or address");
 
+/** Where a peer's gRPC is served: host:port, an IPv6 address in brackets. */
+export const peerAddress = z.string().regex(/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, "expected host:port");
+
 /** The path of a file, absolute or from the working directory. Whether it exists is checked when it is read. */
 export const filePath = z.string().min(1);
 
@@ -81,4 +84,19 @@ export function readSecretFile(path: string): string {
   }
   if (content === "") throw new ConfigError([`secret file ${path} is empty`]);
   return content;
+}
+
+const faultEnv = z.object({
+  /** `<point>:<n>`: the process kills itself when it passes that point for the n-th time. */
+  HELIOGRAPH_FAULT_POINT: z
+    .string()
+    .regex(/^[a-z_.]+:[1-9]\d{0,5}$/, "expected <point>:<number>")
+    .optional(),
+  /** The guard that is switched off, to see whether the judges notice. */
+  HELIOGRAPH_MUTATE: z.enum(["no_fence", "no_intent"]).optional(),
+});
+
+/** What test/chaos sets and nobody else; see fault-points.ts. */
+export function readFaults(env: Record<string, string | undefined> = process.env): z.output<typeof faultEnv> {
+  return readEnv(faultEnv, env);
 }

@@ -30,6 +30,21 @@ test("health is up, readiness names what is not, metrics are few", async () => {
   assert.equal((await fetch(`${http.url}/other`)).status, 404);
 });
 
+test("a loop that is stuck makes the process unhealthy, and nothing else does", async () => {
+  let isTurning = true;
+  await using http = await startHttp({
+    ...options,
+    registry: createRegistry("demo"),
+    checks: { database: () => false },
+    liveness: { renew: () => isTurning },
+  });
+  assert.equal((await fetch(`${http.url}/healthz`)).status, 200);
+  isTurning = false;
+  const stuck = await fetch(`${http.url}/healthz`);
+  assert.equal(stuck.status, 503);
+  assert.deepEqual(await stuck.json(), { alive: false, checks: { renew: false } });
+});
+
 test("a check that throws counts as not ready", async () => {
   await using http = await startHttp({
     ...options,

@@ -3,13 +3,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Log } from "./log.ts";
 
+type Checks = Record<string, () => boolean | Promise<boolean>>;
+
 type HttpOptions = {
   host: string;
   /** 0 takes a free port. */
   port: number;
   registry: Registry;
   /** Each is asked on every /readyz; a throw or more than a second counts as false. */
-  checks: Record<string, () => boolean | Promise<boolean>>;
+  checks: Checks;
+  /** Each is asked on every /healthz, in the same way: false is for what only a restart can mend. */
+  liveness?: Checks;
   log: Log;
 };
 
@@ -17,10 +21,14 @@ export type HttpServer = AsyncDisposable & { port: number; url: string };
 
 const checkTimeoutMs = 1_000;
 
-/** GET /healthz (the event loop turns), /readyz (every check, 503 if one fails) and /metrics. Rejects with EADDRINUSE. */
-export async function startHttp({ host, port, registry, checks, log }: HttpOptions): Promise<HttpServer> {
+/**
+ * GET /healthz (the event loop turns, and every liveness check), /readyz (every check) and /metrics; 503 where a check fails.
+ * Rejects with EADDRINUSE.
+ */
+export async function startHttp(options: HttpOptions): Promise<HttpServer> {
+  const { host, port, log } = options;
   const server = createServer((request, response) => {
-    answer(request, response, registry, checks).catch((error: unknown) => {
+    answer(request, response, options).catch((error: unknown) => {
       log.error({ err: error, path: request.url }, "operational request failed");
       if (!response.headersSent) send(response, 500, "text/plain", "internal error\n");
     });
@@ -45,24 +53,15 @@ export async function startHttp({ host, port, registry, checks, log }: HttpOptio
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  registry: Registry,
-  checks: HttpOptions["checks"],
+  { registry, checks, liveness }: HttpOptions,
 ): Promise<void> {
   switch (request.url) {
     case "/healthz":
-      return send(response, 200, "text/plain", "ok\n");
-    case "/readyz": {
-      const results = await Promise.all(
-        Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const),
-      );
-      const ready = results.every(([, ok]) => ok);
-      return send(
-        response,
-        ready ? 200 : 503,
-        "application/json",
-        JSON.stringify({ ready, checks: Object.fromEntries(results) }),
-      );
-    }
+      return liveness === undefined
+        ? send(response, 200, "text/plain", "ok\n")
+        : await sendChecks(response, "alive", liveness);
+    case "/readyz":
+      return await sendChecks(response, "ready", checks);
     case "/metrics":
       return send(response, 200, registry.contentType, await registry.metrics());
     default:
@@ -72,6 +71,15 @@ async function answer(
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { "content-type": type }).end(body);
+}
+
+async function sendChecks(response: ServerResponse, word: "alive" | "ready", checks: Checks): Promise<void> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await passes(check)] as const),
+  );
+  const isGood = results.every(([, ok]) => ok);
+  const body = JSON.stringify({ [word]: isGood, checks: Object.fromEntries(results) });
+  send(response, isGood ? 200 : 503, "application/json", body);
 }
 
 async function passes(check: () => boolean | Promise<boolean>): Promise<boolean> {

@@ -4,10 +4,12 @@ import { AckPolicy, DeliverPolicy, JetStreamApiError, jetstreamManager } from "@
 import type { ConsumerConfig, JetStreamManager } from "@nats-io/jetstream";
 import { RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
+import { Counter } from "prom-client";
 import { ServiceError } from "./errors.ts";
 import { sleep } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
-import { backoffMs, type ConsumeOptions, type Event, pinnedGroup, readOnce } from "./nats-reader.ts";
+import { backoffMs, type Event } from "./nats-handler.ts";
+import { ackWaitMs, type ConsumeOptions, pinnedGroup, readOnce } from "./nats-reader.ts";
 
 export type { Event, NatsConnection };
 
@@ -26,8 +28,17 @@ type ConnectOptions = {
 
 const firstConnectMs = 20_000;
 
+/** Addresses without user and password, which a client may put in front of the host. */
+function withoutCredentials(url: string): string {
+  return url
+    .split(",")
+    .map((one) => one.replace(/^([a-z]+:\/\/)?.*@/, "$1"))
+    .join(",");
+}
+
 /** Waits up to 20 s for the first connection, then keeps reconnecting for ever. Rejects with UNAVAILABLE `nats_unavailable`. */
 export async function connectNats({ url, name, log, signal }: ConnectOptions): Promise<Nats> {
+  const address = withoutCredentials(url);
   const giveUpAt = performance.now() + firstConnectMs;
   for (;;) {
     signal?.throwIfAborted();
@@ -46,9 +57,11 @@ export async function connectNats({ url, name, log, signal }: ConnectOptions): P
       return Object.assign(nc, { [Symbol.asyncDispose]: () => closeQuietly(nc) });
     } catch (error) {
       if (performance.now() > giveUpAt) {
-        throw new ServiceError("UNAVAILABLE", "nats_unavailable", `NATS cannot be reached at ${url}`, { cause: error });
+        throw new ServiceError("UNAVAILABLE", "nats_unavailable", `NATS cannot be reached at ${address}`, {
+          cause: error,
+        });
       }
-      log.info({ url }, "NATS is not ready yet");
+      log.info({ url: address }, "NATS is not ready yet");
       await sleep(250, signal);
     }
   }
@@ -94,9 +107,6 @@ type StreamOptions = {
   consumers: readonly DurableConsumer[];
 };
 
-// Events that a dead reader held are given out again after this time: before its successor can be pinned (the reader's last
-// pull lives 1.5 s), so that the successor's first batch has the oldest.
-const ackWaitMs = 3_000;
 const defaultTakeOverMs = 5_000;
 const readyMs = 20_000;
 
@@ -176,17 +186,25 @@ async function retryWhileStarting(task: () => Promise<void>): Promise<void> {
 
 /**
  * Reads a durable consumer for as long as it lives: through restarts of NATS, and before the stream exists.
- * Acknowledges a batch only after `handle` resolved; when it rejects, the same batch goes again after 0.2 to 5 s, for ever.
- * On dispose the pin is given back, so that another copy goes on at once.
+ * Acknowledges a batch only after `handle` resolved; when it rejects, the same batch goes again after 0.2 to 5 s, for ever, unless
+ * an event in it is refused: that one is left out, see nats-handler.ts. The oldest event that is not acknowledged goes first, also
+ * when another reader was cut off. On dispose the pin is given back, so that another copy goes on at once.
  */
 export function consume(options: ConsumeOptions): AsyncDisposable {
-  const { stream, durable, signal, log } = options;
+  const { stream, durable, signal, log, registry } = options;
+  const skipped =
+    registry &&
+    new Counter({
+      name: "events_skipped_total",
+      help: "Events left out because they were refused again and again",
+      registers: [registry],
+    });
   const own = new AbortController();
   const ending = signal === undefined ? own.signal : AbortSignal.any([own.signal, signal]);
   const finished = (async () => {
     for (let attempt = 0; !ending.aborted; attempt += 1) {
       try {
-        await readOnce(options, ending, () => (attempt = -1));
+        await readOnce({ ...options, onProgress: () => (attempt = -1), onSkip: () => skipped?.inc() }, ending);
       } catch (error) {
         if (!ending.aborted) log.info({ err: error, stream, durable }, "consumer cannot be read yet, will try again");
       }

@@ -16,6 +16,7 @@
 import { jetstream, type JetStreamClient } from "@nats-io/jetstream";
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { Counter, Gauge, type Registry } from "prom-client";
+import { faultPoint } from "./fault-points.ts";
 import { type Loop, loop, sleep } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { type Pool, type Queryable, transaction } from "./postgres.ts";
@@ -146,13 +147,16 @@ async function publishSome(tx: Queryable, schema: string, js: JetStreamClient, m
   });
   metrics.oldestAge.set(rows[0]?.age ?? 0);
   if (rows.length === 0) return "empty";
+  faultPoint("outbox.publish.before");
   const outcomes = await Promise.allSettled(rows.map((row) => publish(js, row)));
+  faultPoint("outbox.publish.after");
   const taken = rows.filter((_, index) => outcomes[index]?.status === "fulfilled").map(({ id }) => id);
   await tx.query({
     name: `delete_${schema}_outbox`,
     text: `delete from ${schema}.outbox where id = any ($1::bigint[])`,
     values: [taken],
   });
+  faultPoint("outbox.delete.after");
   metrics.published.inc(taken.length);
   if (taken.length < rows.length) return "failed";
   return rows.length === batch ? "more" : "empty";

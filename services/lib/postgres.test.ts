@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { privateDatabase } from "#test/env/postgres.ts";
 import { testLog } from "#test/env/log.ts";
-import { createPool, isUniqueViolation, toUnavailable, transaction } from "./postgres.ts";
+import { createPool, isUniqueViolation, mayPassLater, toUnavailable, transaction } from "./postgres.ts";
 
 const database = await privateDatabase();
 after(() => database[Symbol.asyncDispose]());
@@ -39,6 +39,16 @@ test("a transaction commits what it returns from and rolls back what throws", as
   );
   const { rows } = await pool.query<{ id: number }>("select id from notes");
   assert.deepEqual(rows, [{ id: 1 }]);
+});
+
+test("a transaction that passed over a failed query rejects, and the connection is as good as before", async () => {
+  const passingOver = transaction(pool, async (tx) => {
+    await tx.query("insert into notes values (3, 'lost')");
+    await tx.query("select 1 / 0").catch(() => undefined);
+  });
+  await assert.rejects(passingOver, /transaction ended in ROLLBACK/);
+  const { rows } = await pool.query("select from notes where id = 3");
+  assert.deepEqual(rows, []);
 });
 
 test("a unique violation is told from other errors, by constraint if asked", async () => {
@@ -86,5 +96,18 @@ const states: [sentence: string, code: string, isAway: boolean][] = [
 for (const [sentence, code, isAway] of states) {
   test(`${sentence} is ${isAway ? "" : "not "}UNAVAILABLE`, () => {
     assert.equal(toUnavailable(Object.assign(new Error("x"), { code }))?.code, isAway ? "UNAVAILABLE" : undefined);
+  });
+}
+
+const failures: [sentence: string, query: string, later: boolean][] = [
+  ["a zero byte in a text", "select chr(0)", false],
+  ["a value that is no number", "select 'x'::integer", false],
+  ["a table that is not there yet", "select from absent", true],
+];
+for (const [sentence, query, later] of failures) {
+  test(`${sentence} ${later ? "may" : "will not"} pass later`, async () => {
+    const error: unknown = await pool.query(query).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof Error);
+    assert.equal(mayPassLater(error), later);
   });
 }

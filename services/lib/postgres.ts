@@ -6,7 +6,12 @@ import type { Log } from "./log.ts";
 
 type Query = { text: string; values?: readonly unknown[]; name?: string };
 
-export type QueryResult<Row> = { rows: Row[]; rowCount: number | null };
+export type QueryResult<Row> = {
+  rows: Row[];
+  rowCount: number | null;
+  /** What Postgres did, in its word: INSERT, COMMIT. */
+  command: string;
+};
 
 /** What store functions take: the pool, or the transaction they are part of. */
 export type Queryable = {
@@ -109,7 +114,8 @@ async function send<Row extends object>(
 }
 
 /**
- * Runs `fn` in one transaction: commits when it resolves, rolls back when it throws.
+ * Runs `fn` in one transaction: commits when it resolves, rolls back when it throws. A query that failed fails the transaction,
+ * even if `fn` caught its error: Postgres then answers a commit with a rollback.
  * If the connection dies during commit the outcome is unknown, so what is called this way must bear repeating.
  */
 export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -118,7 +124,9 @@ export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<
   try {
     await connection.query("begin");
     const result = await fn(connection);
-    await connection.query("commit");
+    const { command } = await connection.query("commit");
+    if (command !== "COMMIT")
+      throw new Error(`transaction ended in ${command}: the failure of one of its queries was passed over`);
     broken = false;
     return result;
   } catch (error) {
@@ -140,6 +148,14 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
     (constraint === undefined || error.constraint === constraint)
   );
 }
+
+/** Whether Postgres failed for another reason than the values it was given (a deadlock, a missing table): they may pass later. */
+export function mayPassLater(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !valueStates.test(error.code ?? "");
+}
+
+// Cardinality, data, integrity, limits of a row or an index.
+const valueStates = /^(21|22|23|54)/;
 
 // Admin shutdown, crash shutdown, cannot connect now, idle session ended, class 53 (disk full, out of memory, too many connections),
 // class 08 (connection exceptions), and a server that only reads: a standby that a failover has not promoted yet.

@@ -1,13 +1,13 @@
 // Everything quality reads from its environment.
 import { z } from "zod";
-import { databaseEnv, durationMs, natsEnv, processEnv, readEnv } from "#lib/config.ts";
+import { databaseEnv, durationMs, natsEnv, peerAddress, processEnv, readEnv } from "#lib/config.ts";
 
 const schema = z.object({
   ...processEnv,
   ...databaseEnv,
   ...natsEnv,
   /** host:port of the messages service, which knows where the numbers are connected. */
-  MESSAGES_ADDRESS: z.string().regex(/^\S+:\d{1,5}$/, "expected host:port"),
+  MESSAGES_ADDRESS: peerAddress,
   /** How often a number's facts are read from WhatsApp without any news of it. Stretched by up to a tenth, at random. */
   REFRESH_EVERY_MS: durationMs.min(1_000).default(3_600_000),
   /** How often it is looked for numbers that are due; news are followed at once. */

@@ -6,14 +6,14 @@ export type StoredScope = ReportedTier & { scopeId: string; used: number };
 
 type ScopeRow = { scope_id: string; tier: string; tier_reported_at: Date | null; used: number };
 
-/** Makes those that are missing. */
+/** Makes those that are missing, and holds all of them until the transaction ends. */
 export async function insertScopes(tx: Queryable, scopeIds: readonly string[]): Promise<void> {
   await tx.query({
     name: "insert_scopes",
     text: `
       insert into quality.limit_scopes (scope_id)
       select scope_id from unnest($1::text[]) as new (scope_id) order by scope_id
-      on conflict (scope_id) do nothing`,
+      on conflict (scope_id) do update set scope_id = excluded.scope_id`,
     values: [scopeIds],
   });
 }
@@ -115,4 +115,33 @@ export async function mergeScope(tx: Queryable, { from, to }: Merge): Promise<nu
     values: [from],
   });
   return rowCount ?? 0;
+}
+
+const isDeserted = `not exists (select from quality.numbers n where n.scope_id = s.scope_id)
+        and not exists (select from quality.limit_users u where u.scope_id = s.scope_id)
+        and not exists (select from quality.reservations r where r.scope_id = s.scope_id)`;
+
+/** Scopes with users whose time has passed, and those that hold nothing and are of no number. */
+export async function findStaleScopes(db: Queryable, { now, limit }: { now: Date; limit: number }): Promise<string[]> {
+  const { rows } = await db.query<{ scope_id: string }>({
+    name: "find_stale_scopes",
+    text: `
+      select s.scope_id
+      from quality.limit_scopes s
+      where exists (select from quality.limit_users u where u.scope_id = s.scope_id and u.active_until <= $1)
+        or ${isDeserted}
+      order by s.scope_id
+      limit $2`,
+    values: [now, limit],
+  });
+  return rows.map((row) => row.scope_id);
+}
+
+/** Of a scope that is held. A reservation keeps it: news of its message may still come. */
+export async function deleteDesertedScope(tx: Queryable, scopeId: string): Promise<void> {
+  await tx.query({
+    name: "delete_deserted_scope",
+    text: `delete from quality.limit_scopes s where s.scope_id = $1 and ${isDeserted}`,
+    values: [scopeId],
+  });
 }

@@ -35,8 +35,9 @@ export async function placeNumbers(
   const reported = reports.flatMap(({ phoneNumberId }) => scopeOf.get(phoneNumberId) ?? []);
   if (learnt.size === 0 && reported.length === 0) return;
 
-  await insertScopes(tx, [...new Set(moves.map(({ to }) => to))]);
-  const scopes = await lockScopes(tx, [...new Set([...moves.flatMap(({ from, to }) => [from, to]), ...reported])]);
+  const scopeIds = [...new Set([...moves.flatMap(({ from, to }) => [from, to]), ...reported])];
+  await insertScopes(tx, scopeIds);
+  const scopes = await lockScopes(tx, scopeIds);
   if (learnt.size > 0) await saveIds(tx, [...learnt.values()]);
   const tiers = new Map<string, ReportedTier>(scopes.map((scope) => [scope.scopeId, scope]));
   for (const { from, to } of await emptied(tx, moves)) {

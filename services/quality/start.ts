@@ -41,6 +41,7 @@ export async function startQuality({ config, now }: Options) {
       stream: "WA",
       durable: "quality",
       log,
+      registry,
       handle: qualityConsumer({ db, now, log, metrics, onDue: () => refresh.wake() }),
     }),
   );

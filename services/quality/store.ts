@@ -46,7 +46,7 @@ function fromRow(row: NumberRow): StoredNumber {
   };
 }
 
-/** Numbers that are not known yet, each in a scope of its own; due at once. */
+/** Numbers that are not known yet, each in a scope of its own, which is held until the transaction ends. */
 export async function insertNumbers(tx: Queryable, phoneNumberIds: readonly string[], dueAt: Date): Promise<void> {
   await tx.query({
     name: "insert_numbers",
@@ -59,7 +59,7 @@ export async function insertNumbers(tx: Queryable, phoneNumberIds: readonly stri
       )
       insert into quality.limit_scopes (scope_id)
       select scope_id from inserted order by scope_id
-      on conflict (scope_id) do nothing`,
+      on conflict (scope_id) do update set scope_id = excluded.scope_id`,
     values: [phoneNumberIds, dueAt],
   });
 }

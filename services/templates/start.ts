@@ -39,6 +39,7 @@ export async function startTemplates({ config, now }: Options) {
       stream: "WA",
       durable: "templates",
       log,
+      registry,
       handle: templatesConsumer({ db, now, log, metrics, onDue: () => sync.wake() }),
     }),
   );

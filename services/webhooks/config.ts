@@ -18,6 +18,8 @@ const schema = z.object({
   LEASE_SLACK_MS: durationMs.default(5_000),
   /** How often the table is searched for what a dead process left. */
   SEARCH_INTERVAL_MS: durationMs.default(5_000),
+  /** How long posts that are under way when the process is told to stop may take to end. */
+  DRAIN_MS: durationMs.max(5_000).default(3_000),
   KEEP_DELIVERED_HOURS: hours.default(168),
   KEEP_DEAD_HOURS: hours.default(720),
   /** Where traces go; empty: nowhere. */

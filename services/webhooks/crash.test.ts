@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, afterEach, before, test } from "node:test";
 import { until } from "#test/until.ts";
+import { readConfig } from "./config.ts";
+import { startWebhooks } from "./start.ts";
 import { applySubscription, listSubscriptions, removeSubscription } from "./subscription-store.ts";
 import { createWorld, type Message, newMessage, type World } from "./test-service.ts";
 
@@ -72,6 +74,20 @@ test("a process that ends gently finishes what is under way and leaves the rest 
   world.receiver.answer("/gentle", () => 200);
   await using _service = await world.start();
   await until(async () => (await countStates("gentle"))["delivered"] === 10);
+});
+
+test("what hangs on when a process ends is ended after its time, and free for the next process", async () => {
+  await subscribe("hanging");
+  world.receiver.answer("/hanging", () => "hang");
+  const service = await startWebhooks({ config: readConfig({ ...world.env, DRAIN_MS: "100" }), now: () => new Date() });
+  await publish(Array.from({ length: 10 }, newMessage), "sent");
+  await until(() => world.receiver.on("/hanging").length === 4);
+  const askedAt = performance.now();
+  await service[Symbol.asyncDispose]();
+  assert.ok(performance.now() - askedAt < 3_000);
+  const { rows } = await world.pool.query("select 1 from webhooks.deliveries where claimed_until is not null");
+  assert.equal(rows.length, 0);
+  world.receiver.release(200);
 });
 
 test("outcomes are saved after Postgres cut every connection, and nothing is sent twice", async () => {

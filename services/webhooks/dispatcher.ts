@@ -37,6 +37,8 @@ type Dependencies = Omit<Attempts, "recentlyDelivered" | "closing" | "notice"> &
   db: Queryable;
   directory: Directory;
   searchIntervalMs: number;
+  /** How long disposing waits for what is under way. */
+  drainMs: number;
 };
 
 type Endpoints = Map<number, Endpoint>;
@@ -47,7 +49,7 @@ const heldInAll = 8_192;
 const rememberMs = 10_000;
 
 export function startDispatcher(dependencies: Dependencies): Dispatcher {
-  const { db, directory, outcomes, leaseSlackMs, searchIntervalMs, now, log } = dependencies;
+  const { db, directory, outcomes, leaseSlackMs, searchIntervalMs, drainMs, now, log } = dependencies;
   const endpoints: Endpoints = new Map();
   const closing = new AbortController();
   const recentlyDelivered = createRecentIds(rememberMs);
@@ -101,7 +103,7 @@ export function startDispatcher(dependencies: Dependencies): Dispatcher {
       closing.abort();
       await claims[Symbol.asyncDispose]();
       for (const endpoint of endpoints.values()) giveBack(attempts, endpoint, endpoint.queue.clear());
-      await drain(attempts, [...endpoints.values()]);
+      await drain(attempts, [...endpoints.values()], drainMs);
     },
   };
 }
@@ -147,10 +149,8 @@ function mayJoin({ recentlyDelivered }: Attempts, { queue }: Endpoint, predecess
   return predecessorId === undefined || queue.has(predecessorId) || recentlyDelivered.has(predecessorId);
 }
 
-const drainMs = 3_000;
-
-/** Lets what is under way come to its end; after a while it is ended. */
-async function drain({ sender }: Attempts, endpoints: readonly Endpoint[]): Promise<void> {
+/** Lets what is under way come to its end; after `drainMs` it is ended. */
+async function drain({ sender }: Attempts, endpoints: readonly Endpoint[], drainMs: number): Promise<void> {
   const giveUpAt = performance.now() + drainMs;
   while (endpoints.some(({ underWay }) => underWay > 0)) {
     if (performance.now() > giveUpAt) sender.abort();

@@ -47,9 +47,7 @@ export async function startWebhooks({ config, now }: Options) {
       outcomes,
       statuses,
       metrics,
-      schedule: { baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS },
-      leaseSlackMs: config.LEASE_SLACK_MS,
-      searchIntervalMs: config.SEARCH_INTERVAL_MS,
+      ...timesOf(config),
       now,
       log,
     }),
@@ -57,16 +55,13 @@ export async function startWebhooks({ config, now }: Options) {
   const retention = { deliveredHours: config.KEEP_DELIVERED_HOURS, deadHours: config.KEEP_DEAD_HOURS };
   opened.use(startSweep({ db, retention, metrics, now, log }));
   const handle = webhooksConsumer({ db, directory, dispatcher, now, log, metrics });
-  opened.use(consume({ nc: nats, stream: "WA", durable: "webhooks", log, handle }));
+  opened.use(consume({ nc: nats, stream: "WA", durable: "webhooks", log, registry, handle }));
   const http = opened.use(
     await startHttp({
       host: config.LISTEN_HOST,
       port: config.HTTP_PORT,
       registry,
-      checks: {
-        database: () => db.query("select 1").then(() => true),
-        nats: () => nats.flush().then(() => true),
-      },
+      checks: { database: () => db.query("select 1").then(() => true) },
       log,
     }),
   );
@@ -82,4 +77,13 @@ export async function startWebhooks({ config, now }: Options) {
   log.info({ grpc: grpc.address, http: http.url }, "webhooks is up");
   const running = opened.move();
   return { address: grpc.address, http: http.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function timesOf(config: Config) {
+  return {
+    schedule: { baseMs: config.RETRY_BASE_MS, capMs: config.RETRY_CAP_MS },
+    leaseSlackMs: config.LEASE_SLACK_MS,
+    searchIntervalMs: config.SEARCH_INTERVAL_MS,
+    drainMs: config.DRAIN_MS,
+  };
 }

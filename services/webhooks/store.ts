@@ -180,10 +180,18 @@ export async function loadNextDue(
   return new Map(rows.map(({ subscription_id: subscriptionId, due_at: dueAt }) => [subscriptionId, dueAt]));
 }
 
+type DeliveryKey = { subscriptionId: number; deliveryId: number };
+
+/** An update locks its rows in the order of its arrays, as long as it looks them up one by one. */
+function inKeyOrder<Row extends DeliveryKey>(rows: readonly Row[]): Row[] {
+  return rows.toSorted((a, b) => a.subscriptionId - b.subscriptionId || a.deliveryId - b.deliveryId);
+}
+
 export type Delivered = { subscriptionId: number; deliveryId: number; finishedAt: Date };
 
 /** A success is a fact, whoever holds the delivery by now. */
 export async function markDelivered(db: Queryable, delivered: readonly Delivered[]): Promise<void> {
+  const sorted = inKeyOrder(delivered);
   await db.query({
     name: "mark_delivered",
     text: `
@@ -192,9 +200,9 @@ export async function markDelivered(db: Queryable, delivered: readonly Delivered
       from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as done (subscription_id, delivery_id, finished_at)
       where d.subscription_id = done.subscription_id and d.delivery_id = done.delivery_id and d.state = 'waiting'`,
     values: [
-      delivered.map(({ subscriptionId }) => subscriptionId),
-      delivered.map(({ deliveryId }) => deliveryId),
-      delivered.map(({ finishedAt }) => finishedAt),
+      sorted.map(({ subscriptionId }) => subscriptionId),
+      sorted.map(({ deliveryId }) => deliveryId),
+      sorted.map(({ finishedAt }) => finishedAt),
     ],
   });
 }
@@ -212,6 +220,7 @@ export type Failed = {
 
 /** An attempt that is not the row's any more changes nothing. What follows in order waits as long as the one that failed. */
 export async function saveFailures(db: Queryable, failed: readonly Failed[]): Promise<void> {
+  const sorted = inKeyOrder(failed);
   await db.query({
     name: "save_failures",
     text: `
@@ -239,13 +248,13 @@ export async function saveFailures(db: Queryable, failed: readonly Failed[]): Pr
       where d.subscription_id = m.subscription_id and d.order_key = m.order_key and d.state = 'waiting'
         and d.delivery_id > m.delivery_id and d.due_at < m.due_at`,
     values: [
-      failed.map(({ subscriptionId }) => subscriptionId),
-      failed.map(({ deliveryId }) => deliveryId),
-      failed.map(({ attempt }) => attempt),
-      failed.map(({ failedAt }) => failedAt),
-      failed.map(({ status }) => status ?? null),
-      failed.map(({ reason }) => reason),
-      failed.map(({ dueAt }) => dueAt ?? null),
+      sorted.map(({ subscriptionId }) => subscriptionId),
+      sorted.map(({ deliveryId }) => deliveryId),
+      sorted.map(({ attempt }) => attempt),
+      sorted.map(({ failedAt }) => failedAt),
+      sorted.map(({ status }) => status ?? null),
+      sorted.map(({ reason }) => reason),
+      sorted.map(({ dueAt }) => dueAt ?? null),
     ],
   });
 }
@@ -254,6 +263,7 @@ export type Released = { subscriptionId: number; deliveryId: number; claimId: st
 
 /** Gives claims back unused: the attempt was not made. By the claim's id, so that a repeat never frees what another holds by now. */
 export async function releaseDeliveries(db: Queryable, released: readonly Released[]): Promise<void> {
+  const sorted = inKeyOrder(released);
   await db.query({
     name: "release_deliveries",
     text: `
@@ -263,9 +273,9 @@ export async function releaseDeliveries(db: Queryable, released: readonly Releas
       where d.subscription_id = r.subscription_id and d.delivery_id = r.delivery_id and d.claim_id = r.claim_id
         and d.claimed_until is not null and d.state = 'waiting'`,
     values: [
-      released.map(({ subscriptionId }) => subscriptionId),
-      released.map(({ deliveryId }) => deliveryId),
-      released.map(({ claimId }) => claimId),
+      sorted.map(({ subscriptionId }) => subscriptionId),
+      sorted.map(({ deliveryId }) => deliveryId),
+      sorted.map(({ claimId }) => claimId),
     ],
   });
 }

@@ -77,7 +77,13 @@ describe("the whole system, started as a user does", () => {
     );
     const wamid = await send(system.run, number().phoneNumberId, text(user, "it is"));
     await until(async () => (await statusesOf(system.run, wamid)).includes("read"), { message: "read did not come" });
-    assert.deepEqual(await statusesOf(system.run, wamid), ["sent", "delivered", "read"]);
+    // On a machine that stalls one status may overtake another: those it covers are then left out, and none goes back.
+    const statuses = await statusesOf(system.run, wamid);
+    assert.equal(statuses.at(-1), "read");
+    assert.deepEqual(
+      statuses,
+      ["sent", "delivered", "read"].filter((status) => statuses.includes(status)),
+    );
     assert.deepEqual(
       (await phoneMessages(system.run, user)).map((message) => message.text),
       ["it is"],

@@ -24,3 +24,10 @@ export function afterInbound(window: Window, at: Date, now: Date): Window {
 export function isOpen(window: Window, now: Date): boolean {
   return window.state === "open" && now < window.closesAt;
 }
+
+const memoryMs = 24 * 3_600_000;
+
+/** A window that closed before this instant may be forgotten: no message that is older opens it again. */
+export function forgottenBefore(now: Date): Date {
+  return new Date(now.getTime() - memoryMs);
+}
