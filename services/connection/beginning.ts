@@ -1,4 +1,5 @@
 // The intent before the wire: Begin for gathered messages, asked again with the same term and attempt until it is answered.
+import { isSwitchedOff } from "#lib/fault-points.ts";
 import type { Client } from "#lib/grpc.ts";
 import { sleep } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
@@ -39,6 +40,7 @@ export function createBeginning({
   async function begin(attempts: readonly Attempt[]): Promise<Begun[]> {
     const askedAt = clocks();
     const all = (result: Begun["result"]): Begun[] => attempts.map(() => ({ result, askedAt }));
+    if (isSwitchedOff("intent")) return all("begun");
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         const { messageIds } = await messages.begin(

@@ -5,6 +5,7 @@ import type { Log } from "#lib/log.ts";
 import type { ClaimResponse } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { type Backoff, backoffMs } from "./domain/backoff.ts";
 import type { Lane } from "./domain/lanes.ts";
+import { createProgress } from "./domain/progress.ts";
 import { isFenced } from "./errors.ts";
 import { type Held, toHeld } from "./wire.ts";
 
@@ -19,6 +20,8 @@ type Options = {
   onClaimed: (messages: readonly Held[]) => void;
   onFenced: () => void;
   now: () => Date;
+  /** Monotonic. */
+  nowMs: () => number;
   log: Log;
 };
 
@@ -28,10 +31,13 @@ const gapMs = 5;
 // Also covers a clock that differs a little from the ledger's.
 const dueSlackMs = 20;
 const longestTimerMs = 3_600_000;
+// Above what a claim and the pause after its failure may take.
+const turnMs = 15_000;
 
 export class Claims {
   readonly #options: Options;
   readonly #stopping = new AbortController();
+  readonly #progress = createProgress();
   /** A wake that no claim has answered yet. */
   #isDue = false;
   /** Lanes that may hold more than the last claim brought. */
@@ -54,6 +60,7 @@ export class Claims {
     if (this.#running !== undefined || !this.#isNeeded()) return;
     this.#running = this.#claimWhileNeeded().finally(() => {
       this.#running = undefined;
+      this.#progress.stop();
       this.poke();
     });
   }
@@ -65,6 +72,11 @@ export class Claims {
     clearTimeout(this.#timer?.handle);
     const waitMs = Math.min(longestTimerMs, Math.max(0, time - this.#options.now().getTime()) + dueSlackMs);
     this.#timer = { at: time, handle: setTimeout(() => this.#onTimer(), waitMs) };
+  }
+
+  /** A claim has neither been answered nor failed. */
+  isStuck(nowMs: number): boolean {
+    return this.#progress.isStuck(nowMs);
   }
 
   async stop(): Promise<void> {
@@ -87,10 +99,11 @@ export class Claims {
   }
 
   async #claimWhileNeeded(): Promise<void> {
-    const { claim, room, onFenced, log } = this.#options;
+    const { claim, room, nowMs, onFenced, log } = this.#options;
     const { signal } = this.#stopping;
     for (let failures = 0; this.#isNeeded();) {
       this.#isDue = false;
+      this.#progress.turn(nowMs(), turnMs);
       const limits = room();
       try {
         const response = await claim(limits, signal);

@@ -36,7 +36,7 @@ const schema = z
     UPSTREAM_CONNECT_TIMEOUT_MS: durationMs.min(1).default(5_000),
     /** Messages at WhatsApp at one time, which is also the most connections to it. */
     IN_FLIGHT_LIMIT: z.coerce.number().int().min(1).max(1_000).default(64),
-    /** Messages in memory per lane; a slow number holds fewer. */
+    /** Messages in memory per lane; a slow number holds fewer, one whose facts cannot be had up to four times as many. */
     HELD_LIMIT: z.coerce.number().int().min(1).max(10_000).default(256),
     /** How long a hand-over waits for what is at WhatsApp. Together with reporting it must fit into the 8 s of a stop. */
     DRAIN_MS: durationMs.max(5_000).default(4_000),

@@ -1,5 +1,6 @@
 // What the wire and the peers can do to a message: it goes at most once, and what is known not to be taken goes again.
 import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { until } from "#test/until.ts";
 import { reported } from "./test-peers.ts";
@@ -13,7 +14,15 @@ const wireCases: [sentence: string, answer: Answer, word: string][] = [
   ["a 503 from in between", { status: 503, body: "<html>" }, "unknown http_503"],
   ["WhatsApp's something went wrong", refused(500, 131_000), "unknown upstream_error_131000"],
   ["a refusal of the message", refused(400, 131_026), "refused upstream_refused 131026"],
+  ["an answer that breaks off", "torn", "unknown connection_cut"],
+  ["an answer that is not HTTP", "noise", "unknown connection_cut"],
   ["the throughput limit", refused(400, 130_429), "wait throughput_reached"],
+  ["the same by HTTP alone", { status: 429, body: "slow down" }, "wait throughput_reached"],
+  ["the limit of calls of the account", refused(429, 80_007), "wait account_call_limit"],
+  ["that of the app", refused(400, 4), "wait app_call_limit"],
+  ["that of the user", refused(400, 17), "wait user_call_limit"],
+  ["a template that is syncing", refused(400, 134_101), "wait template_syncing"],
+  ["a number that is registered elsewhere", refused(400, 133_010), "wait number_not_registered"],
   ["the pair limit", refused(400, 131_056), "wait pair_limit_reached"],
   ["maintenance", refused(500, 131_057), "wait maintenance"],
   ["a refused token", refused(401, 190), "wait token_refused"],
@@ -30,6 +39,45 @@ for (const [sentence, answer, word] of wireCases) {
     assert.equal(world.upstream.received.length, 1);
   });
 }
+
+/** A server of raw sockets. */
+async function startRaw(onSocket: (socket: Socket) => void) {
+  const server = createServer(onSocket);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return { port, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+}
+
+const resets: [sentence: string, scheme: string, word: string][] = [
+  ["a reset in the TLS handshake, before any of it left", "https", "wait upstream_unreachable"],
+  ["a reset at its first bytes", "http", "unknown connection_cut"],
+];
+
+for (const [sentence, scheme, word] of resets) {
+  test(`${sentence}: ${word}`, async () => {
+    await using raw = await startRaw((socket) => socket.once("data", () => socket.resetAndDestroy()));
+    await using world = await startWorld({ env: { UPSTREAM_URL: `${scheme}://127.0.0.1:${raw.port}` } });
+    const row = world.messages.accept();
+    world.wake();
+    await until(() => row.outcomes.length > 0);
+    assert.equal(reported(row), word);
+  });
+}
+
+test("WhatsApp's estimate of when calls are allowed again is how long the number rests", async () => {
+  await using world = await startWorld();
+  const usage = { 900800700: [{ type: "whatsapp", call_count: 101, estimated_time_to_regain_access: 19 }] };
+  const headers = { "x-business-use-case-usage": JSON.stringify(usage) };
+  world.upstream.answer = () => ({ ...refused(429, 80_007), headers });
+  const row = world.messages.accept();
+  const from = Date.now();
+  world.wake();
+  await until(() => reported(row) === "wait account_call_limit");
+  const minutes = (row.dueAt.getTime() - from) / 60_000;
+  // A fifth is added at random, so that the numbers of an account do not come back in step.
+  assert.ok(minutes >= 19 && minutes < 23, `${minutes}`);
+});
 
 test("a refusal passes on Meta's code and words", async () => {
   await using world = await startWorld();

@@ -17,8 +17,8 @@ type Options = {
   onFence: () => void;
   /** wa.lease: the lease is free. */
   onLeaseFree: () => void;
-  /** wa.account: something changed in the account that is followed. */
-  onAccount: () => void;
+  /** wa.account: something changed in the account that is followed; `field` is Meta's word for what. */
+  onAccount: (field: string) => void;
 };
 
 /** Connects in the background, for as long as it takes. */
@@ -27,8 +27,12 @@ export function listenForHints({ url, phoneNumberId, log, onWake, onFence, onLea
   const followed = new Set<string>();
   let nats: Nats | undefined;
 
-  function subscribe(subject: string, fn: () => void): void {
-    if (nats !== undefined && !nats.isClosed()) subscribeCore(nats, subject, fn);
+  function subscribe(subject: string, fn: (heard: string) => void): void {
+    if (nats !== undefined && !nats.isClosed()) subscribeCore(nats, subject, (_, heard) => fn(heard));
+  }
+
+  function follow(wabaId: string): void {
+    subscribe(`wa.account.*.${wabaId}`, (heard) => onAccount(heard.split(".")[2] ?? ""));
   }
 
   async function connect(): Promise<void> {
@@ -47,7 +51,7 @@ export function listenForHints({ url, phoneNumberId, log, onWake, onFence, onLea
     subscribe(`wa.wake.${phoneNumberId}`, onWake);
     subscribe(`wa.fence.${phoneNumberId}`, onFence);
     subscribe(`wa.lease.${phoneNumberId}`, onLeaseFree);
-    for (const wabaId of followed) subscribe(`wa.account.*.${wabaId}`, onAccount);
+    for (const wabaId of followed) follow(wabaId);
     await nats.flush().catch(() => undefined);
     // What was told before this moment went unheard.
     onWake();
@@ -58,7 +62,7 @@ export function listenForHints({ url, phoneNumberId, log, onWake, onFence, onLea
     followAccount(wabaId) {
       if (followed.has(wabaId)) return;
       followed.add(wabaId);
-      subscribe(`wa.account.*.${wabaId}`, onAccount);
+      follow(wabaId);
     },
     async [Symbol.asyncDispose]() {
       closing.abort();

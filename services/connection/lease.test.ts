@@ -1,31 +1,9 @@
 // The lease: who may send, and how a process ends.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { until } from "#test/until.ts";
 import { phoneNumberId, reported } from "./test-peers.ts";
-import { startWorld, type World } from "./test-world.ts";
-
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-
-/** A real process for the number, ended with the test at the latest. */
-function spawnProcess(world: World, env: Record<string, string>, args: readonly string[] = []) {
-  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
-    env: { ...world.env, ...env },
-    stdio: "ignore",
-  });
-  const exited = once(child, "exit");
-  return {
-    child,
-    exitCode: async () => Number((await exited)[0]),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await exited;
-    },
-  };
-}
+import { metric, startWorld } from "./test-world.ts";
 
 test("an older term ends the process with 42, and nothing is sent under it", async () => {
   await using world = await startWorld();
@@ -124,8 +102,10 @@ test("a hint to hand over that the messages service knows nothing of changes not
   await using world = await startWorld();
   const { messages, nats, wake } = world;
   await until(() => messages.term === 1n);
-  nats.publish(`wa.fence.${phoneNumberId}`);
-  await until(() => messages.calls.renew >= 1);
+  await until(() => {
+    nats.publish(`wa.fence.${phoneNumberId}`);
+    return messages.calls.renew >= 1;
+  });
   const row = messages.accept();
   wake();
   await until(() => row.state === "done");
@@ -175,40 +155,3 @@ test("without the messages service it waits, and begins when that is there", asy
   messages.away.clear();
   await until(() => row.state === "done");
 });
-
-test("SIGTERM drains a real process, which releases the lease and exits with 0", async () => {
-  await using world = await startWorld({ prepare: ({ messages }) => void (messages.holder = "nobody yet") });
-  const { messages, upstream, wake } = world;
-  await using spawned = spawnProcess(world, { HOLDER: "nobody yet" });
-  await until(() => messages.term === 1n);
-  const taken = upstream.answer;
-  const slow = Promise.withResolvers<void>();
-  upstream.answer = async (sent) => {
-    await slow.promise;
-    return taken(sent);
-  };
-  const row = messages.accept();
-  wake();
-  await until(() => upstream.received.length === 1);
-  spawned.child.kill("SIGTERM");
-  setTimeout(slow.resolve, 100);
-  assert.equal(await spawned.exitCode(), 0);
-  assert.match(reported(row), /^taken/);
-  assert.equal(messages.holder, undefined);
-});
-
-test("a fenced real process exits with 42", async () => {
-  await using world = await startWorld({ prepare: ({ messages }) => void (messages.holder = "nobody yet") });
-  const { messages, wake } = world;
-  await using spawned = spawnProcess(world, { HOLDER: "nobody yet" });
-  await until(() => messages.term === 1n);
-  messages.grantToAnother();
-  wake();
-  assert.equal(await spawned.exitCode(), 42);
-});
-
-async function metric(world: World, name: string): Promise<number> {
-  const text = await (await fetch(`${world.connection.http}/metrics`)).text();
-  const line = text.split("\n").find((one) => one.startsWith(`heliograph_connection_${name}{`));
-  return Number(line?.split(" ").at(-1) ?? Number.NaN);
-}

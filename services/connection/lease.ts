@@ -9,7 +9,9 @@ import type {
   RenewResponse,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { type Clocks, remainingMs } from "./domain/lease-clock.ts";
+import { createProgress } from "./domain/progress.ts";
 import { isFenced } from "./errors.ts";
+import type { StandingWord } from "./domain/standing.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** How a granted lease looks to those who send under it. */
@@ -19,11 +21,13 @@ export type Lease = {
   number(): Number | undefined;
   /** How long sending is allowed without another renewal; 0: not at all. */
   remainingMs(): number;
+  /** Renews now instead of at the next interval. */
+  renewNow(): void;
 };
 
 export type KeptLease = Lease & {
-  /** Renews now instead of at the next interval. */
-  renewNow(): void;
+  /** The loop of renewals does not turn any more, whatever is answered to them. */
+  isStuck(): boolean;
   /** Nothing may be sent any more from this moment. */
   revoke(): void;
   stopRenewing(): Promise<void>;
@@ -38,6 +42,8 @@ type Options = {
   clocks: () => Clocks;
   log: Log;
   metrics: Metrics;
+  /** Told with each renewal. */
+  standing: () => StandingWord;
   onRenewed: (reply: RenewResponse) => void;
   /** Another term was granted. */
   onFenced: () => void;
@@ -46,25 +52,31 @@ type Options = {
 const retryShare = 10;
 
 export function keepLease(options: Options): KeptLease {
-  const { phoneNumberId, granted, askedAt, messages, clocks, log, metrics, onRenewed, onFenced } = options;
+  const { phoneNumberId, granted, askedAt, messages, clocks, log, metrics, standing, onRenewed, onFenced } = options;
   const { term, stopAfterMs, renewEveryMs } = granted;
   let number = granted.number;
   let renewedAt = askedAt;
   let isRevoked = false;
   let isFirst = true;
+  const progress = createProgress();
 
   const renewals = loop({
     name: "renew",
     intervalMs: renewEveryMs,
     log,
     async task(signal) {
+      // A renewal that is not answered, and the pause after it.
+      progress.turn(clocks().monotonicMs, 2 * renewEveryMs);
       if (isFirst) {
         isFirst = false;
         return;
       }
       const startedAt = clocks();
       try {
-        const reply = await messages.renew({ phoneNumberId, term }, { deadlineMs: renewEveryMs, signal });
+        const reply = await messages.renew(
+          { phoneNumberId, term, standing: standing() },
+          { deadlineMs: renewEveryMs, signal },
+        );
         renewedAt = startedAt;
         number = reply.number ?? number;
         onRenewed(reply);
@@ -88,6 +100,7 @@ export function keepLease(options: Options): KeptLease {
     number: () => number,
     remainingMs: leftMs,
     renewNow: () => renewals.wake(),
+    isStuck: () => progress.isStuck(clocks().monotonicMs),
     revoke() {
       isRevoked = true;
     },

@@ -1,8 +1,8 @@
 // The Graph API's calls that are not messages: templates of the account, facts of the number, marking as read.
 import { z } from "zod";
 import { ServiceError } from "#lib/errors.ts";
-import type { GraphError } from "./domain/outcome.ts";
-import { parseError, parseJson } from "./graph.ts";
+import type { GraphError, Look } from "./domain/outcome.ts";
+import { parseError, parseJson, toFailedReply } from "./graph.ts";
 import type { Upstream } from "./upstream.ts";
 
 const text = z.string().catch("");
@@ -39,6 +39,8 @@ const phoneNumber = z.object({
   throughput: z.object({ level: text }).optional().catch(undefined),
   name_status: text,
 });
+
+const numberLook = phoneNumber.pick({ status: true, throughput: true }).extend({ id });
 
 const business = z.object({ id }).optional().catch(undefined);
 const account = z.object({ owner_business_info: business, on_behalf_of_business_info: business });
@@ -88,6 +90,17 @@ export async function getPhoneNumber(
   const full = await read(`${numberFields},whatsapp_business_manager_messaging_limit`);
   const isFieldUnknown = full.kind === "refused" && full.error.code === invalidParameter;
   return accepted(isFieldUnknown ? await read(numberFields) : full);
+}
+
+/** What the number says of itself where no message is there to show it. Never throws for what the upstream does. */
+export async function lookAtNumber(upstream: Upstream, phoneNumberId: string, signal: AbortSignal): Promise<Look> {
+  const query = { fields: "id,status,throughput" };
+  const answer = await upstream.request({ method: "GET", path: phoneNumberId, query, signal });
+  if (answer.kind !== "reply") return answer;
+  const json = parseJson(answer.text);
+  const result = answer.status === 200 ? numberLook.safeParse(json) : undefined;
+  if (result?.success !== true) return toFailedReply(answer, json);
+  return { kind: "read", status: result.data.status, throughputLevel: result.data.throughput?.level ?? "" };
 }
 
 /** The portfolio that owns the account, or for which it was made; empty when WhatsApp does not tell. Throws upstream_unavailable. */

@@ -52,6 +52,8 @@ export class Queue {
   readonly #lanes = createLanes<Held>();
   readonly #holds = createHolds();
   readonly #inFlight = new Set<Held>();
+  /** Those in memory with a short wait. */
+  readonly #paused = new Set<Held>();
   /** Messages that wait in the ledger because this process put them back. */
   readonly #putBack = new Set<string>();
   readonly #judge: Judge;
@@ -123,14 +125,25 @@ export class Queue {
   /** In how many ms a short wait ends; undefined where none runs. */
   soonestInMs(nowMs: number): number | undefined {
     let soonest: number | undefined;
-    for (const { notBeforeMs } of this.#lanes.items()) {
-      if (notBeforeMs > nowMs && (soonest === undefined || notBeforeMs < soonest)) soonest = notBeforeMs;
+    for (const held of this.#paused) {
+      const { notBeforeMs } = held;
+      if (notBeforeMs <= nowMs) this.#paused.delete(held);
+      else if (soonest === undefined || notBeforeMs < soonest) soonest = notBeforeMs;
     }
     return soonest === undefined ? undefined : soonest - nowMs;
   }
 
   size(lane: Lane): number {
     return this.#lanes.size(lane);
+  }
+
+  get isEmpty(): boolean {
+    return this.size("reply") + this.size("bulk") === 0;
+  }
+
+  /** Claiming does not turn any more, whatever is answered to it. */
+  isStuck(nowMs: number): boolean {
+    return this.#claims.isStuck(nowMs);
   }
 
   /** Claims and judges nothing more. What waits in memory is the ledger's still. */
@@ -157,8 +170,11 @@ export class Queue {
   }
 
   #leave(held: Held, receipt: Receipt, outcome: "not_admitted" | "expired"): void {
+    const { messageId } = held;
+    const reason = receipt.kind.case === "refused" ? receipt.kind.value.reason : undefined;
     this.#lanes.remove(held);
     this.#options.count(outcome);
+    this.#options.log.debug({ messageId, outcome, reason }, "message ended before the wire");
     this.#options.report(receipt);
   }
 
@@ -183,8 +199,10 @@ export class Queue {
   #hasPairPace(held: Held, now: Date): boolean {
     const waitMs = this.#options.pairWaitMs(held.recipient);
     if (waitMs === 0) return true;
-    if (waitMs < longestWaitInMemoryMs) held.notBeforeMs = this.#options.nowMs() + waitMs;
-    else this.putBack(held, "pair_paced", new Date(now.getTime() + waitMs), pairBucket.intervalMs);
+    if (waitMs < longestWaitInMemoryMs) {
+      held.notBeforeMs = this.#options.nowMs() + waitMs;
+      this.#paused.add(held);
+    } else this.putBack(held, "pair_paced", new Date(now.getTime() + waitMs), pairBucket.intervalMs);
     return false;
   }
 

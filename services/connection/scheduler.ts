@@ -9,9 +9,15 @@ import { createBeginning } from "./beginning.ts";
 import type { Config } from "./config.ts";
 import { backoffMs } from "./domain/backoff.ts";
 import type { Lane } from "./domain/lanes.ts";
+import type { Look } from "./domain/outcome.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
+import { createProgress } from "./domain/progress.ts";
+import type { Standing, StandingWord } from "./domain/standing.ts";
+import { rateWithin } from "./domain/throughput.ts";
 import type { FactsSource } from "./facts.ts";
+import { InFlight } from "./in-flight.ts";
 import type { Lease } from "./lease.ts";
+import { createLooks, type Looks } from "./looks.ts";
 import type { Metrics, Snapshot } from "./metrics.ts";
 import { Queue } from "./queue.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
@@ -42,11 +48,18 @@ const defaultRate = 20;
 const reportMs = 1_500;
 // A message that could not be begun for sure is not tried again at once.
 const handedBackMs = 200;
+// With more outcomes that the ledger does not take, nothing more is claimed: memory has an end.
+const unreportedWindows = 4;
+// Every renewal turns the pump, while the lease is good; far above any time between two.
+const pumpMs = 30_000;
+// Past the end of its time on the wire a message has an outcome at once.
+const wireSlackMs = 15_000;
 
 export class Scheduler implements Sending {
   readonly #options: Options;
-  /** Between Begin and the outcome; the value tells whether the message is on the wire. */
-  readonly #inFlight = new Map<Held, boolean>();
+  readonly #inFlight = new InFlight();
+  readonly #progress = createProgress();
+  readonly #looks: Looks;
   readonly #throttle: Throttle;
   readonly #queue: Queue;
   readonly #receipts: Receipts;
@@ -60,18 +73,22 @@ export class Scheduler implements Sending {
   #isStopping = false;
 
   constructor(options: Options) {
-    const { config, lease, clocks, messages, log, metrics } = options;
+    const { config, lease, clocks, messages, metrics } = options;
     const phoneNumberId = config.PHONE_NUMBER_ID;
     const { term } = lease;
-    const messagesPerSecond = (): number => lease.number()?.spec?.messagesPerSecond || defaultRate;
+    const mostUnreported = unreportedWindows * config.HELD_LIMIT;
     const nowMs = (): number => clocks().monotonicMs;
+    const onLook = (look: Look): void => this.#looked(look);
     this.#options = options;
+    this.#looks = createLooks({ ...options, phoneNumberId, nowMs, onLook });
+    const messagesPerSecond = (): number =>
+      rateWithin(lease.number()?.spec?.messagesPerSecond || defaultRate, this.#looks.throughputLevel());
     this.#throttle = new Throttle({
       messagesPerSecond,
       inFlightLimit: config.IN_FLIGHT_LIMIT,
       token: options.token,
       nowMs,
-      onStanding: (standing) => log.info({ standing }, "standing with the upstream changed"),
+      onStanding: (standing) => this.#standingChanged(standing),
     });
     this.#receipts = createReceipts({
       ...options,
@@ -87,7 +104,7 @@ export class Scheduler implements Sending {
       nowMs,
       wabaId: () => lease.number()?.wabaId ?? "",
       claim: (request, signal) => messages.claim({ phoneNumberId, term, ...request }, { signal }),
-      mayClaim: () => lease.remainingMs() > 0 && !this.#throttle.isResting,
+      mayClaim: () => lease.remainingMs() > 0 && !this.#throttle.isResting && this.#receipts.pending() < mostUnreported,
       pairWaitMs: (recipient) => this.#throttle.pairWaitMs(recipient),
       unreportedIds: this.#receipts.pendingIds,
       report: (receipt) => this.#receipts.add(receipt),
@@ -108,16 +125,38 @@ export class Scheduler implements Sending {
     this.#queue.wake();
   }
 
+  /** Something about the number itself may have changed at the upstream. */
+  look(): void {
+    this.#looks.look();
+  }
+
+  get standing(): StandingWord {
+    return this.#throttle.word;
+  }
+
+  isStuck(): boolean {
+    const { clocks, config, lease } = this.#options;
+    const nowMs = clocks().monotonicMs;
+    const isPumpStuck = lease.remainingMs() > 0 && this.#progress.isStuck(nowMs);
+    const longestMs = config.UPSTREAM_TIMEOUT_MS + wireSlackMs;
+    return isPumpStuck || this.#queue.isStuck(nowMs) || this.#inFlight.isAnySince(nowMs - longestMs);
+  }
+
   renewed({ workDue }: RenewResponse): void {
     if (workDue) this.#queue.wake();
     else this.#queue.poke();
     this.#pump();
+    // Without a message to try, only a look can show that the trouble is over.
+    const isIdle = !workDue && this.#queue.isEmpty && this.#inFlight.size === 0;
+    if (isIdle && this.#throttle.isProbing) this.#looks.look();
+    else if (!this.#throttle.isResting) this.#looks.lookIfDue();
   }
 
   async stop(): Promise<void> {
     const { config, lease, log } = this.#options;
     this.#isStopping = true;
     clearTimeout(this.#timer);
+    const looking = this.#looks.stop();
     if (this.#inFlight.size === 0) this.#quiet.resolve();
     const isQuiet = new AbortController();
     void this.#quiet.promise.then(() => isQuiet.abort());
@@ -125,7 +164,7 @@ export class Scheduler implements Sending {
     if (this.#inFlight.size > 0)
       log.warn({ term: lease.term, inFlight: this.#inFlight.size }, "ending what is still on the wire");
     this.#cut.abort();
-    await this.#quiet.promise;
+    await Promise.all([this.#quiet.promise, looking]);
     await this.#receipts.flush(AbortSignal.timeout(reportMs));
     this.#close.abort();
     if (this.#receipts.pending() > 0)
@@ -151,22 +190,38 @@ export class Scheduler implements Sending {
   #pump(): void {
     if (this.#isStopping) return;
     clearTimeout(this.#timer);
+    const nowMs = this.#options.clocks().monotonicMs;
+    this.#start(nowMs);
+    this.#progress.turn(nowMs, pumpMs);
+  }
+
+  #start(nowMs: number): void {
     // Without a good lease nothing is begun; the next renewal comes back here.
     if (this.#options.lease.remainingMs() <= 0) return;
-    const nowMs = this.#options.clocks().monotonicMs;
-    const isOpen = (lane: Lane): boolean => lane === "reply" || this.#throttle.mayStartBulk(nowMs);
+    const isOpen = (lane: Lane): boolean => lane === "reply" || this.#throttle.mayStartBulk(this.#inFlight.bulk, nowMs);
     while (this.#throttle.mayStart(this.#inFlight.size, nowMs)) {
       const held = this.#queue.next(isOpen, nowMs);
       if (held === undefined) break;
       this.#throttle.reserve(held.lane, nowMs);
-      this.#inFlight.set(held, false);
+      this.#inFlight.add(held);
       void this.#carry(held);
     }
-    const isWaiting = this.#queue.size("reply") + this.#queue.size("bulk") > 0;
-    if (!isWaiting && !this.#throttle.isResting) return;
+    if (this.#queue.isEmpty && !this.#throttle.isResting) return;
     const waits = [this.#throttle.changesInMs(this.#inFlight.size, nowMs), this.#queue.soonestInMs(nowMs)];
     const waitMs = Math.min(...waits.filter((ms) => ms !== undefined));
     if (Number.isFinite(waitMs)) this.#timer = setTimeout(() => this.#resume(), Math.ceil(waitMs));
+  }
+
+  #standingChanged(standing: Standing): void {
+    const { lease, log } = this.#options;
+    log.info({ standing }, "standing with the upstream changed");
+    // The number may be another's: is it still ours? Everything else is told with the next renewal.
+    if (standing.state === "resting" && this.#throttle.word === "conflict") lease.renewNow();
+  }
+
+  #looked(look: Look): void {
+    this.#throttle.observeLook(look);
+    this.#resume();
   }
 
   #resume(): void {
@@ -176,7 +231,7 @@ export class Scheduler implements Sending {
   }
 
   #onWire(held: Held): void {
-    this.#inFlight.set(held, true);
+    this.#inFlight.toWire(held, this.#options.clocks().monotonicMs);
     this.#throttle.take(held.recipient);
     // Only now is it known when its slot is free again, and the answer may take long.
     queueMicrotask(() => this.#pump());
@@ -191,10 +246,10 @@ export class Scheduler implements Sending {
     } catch (error) {
       // A bug that one message brings out must not end the number's process, which would claim it again.
       this.#options.log.error({ err: error, messageId: held.messageId }, "send failed unexpectedly");
-      sent = this.#inFlight.get(held) === true ? { outcome: "unknown", reason: "internal" } : { outcome: "broken" };
+      sent = this.#inFlight.isOnWire(held) ? { outcome: "unknown", reason: "internal" } : { outcome: "broken" };
     }
-    if (this.#inFlight.get(held) === false) this.#throttle.giveBack();
-    this.#inFlight.delete(held);
+    if (!this.#inFlight.isOnWire(held)) this.#throttle.giveBack();
+    this.#inFlight.remove(held);
     this.#settle(held, sent);
     this.#queue.finish(held);
     if (this.#isStopping && this.#inFlight.size === 0) this.#quiet.resolve();
@@ -202,10 +257,12 @@ export class Scheduler implements Sending {
   }
 
   #settle(held: Held, sent: Sent): void {
-    const { metrics, now, onFenced } = this.#options;
+    const { metrics, now, log, onFenced } = this.#options;
+    const { messageId, attempt } = held.message;
     const of = { message: held.message, at: now() };
     const outcome = sent.outcome === "wait" || sent.outcome === "handed_back" ? "waiting" : sent.outcome;
     metrics.outcomes.inc({ outcome });
+    log.debug({ messageId, attempt, outcome, reason: "reason" in sent ? sent.reason : undefined }, "message settled");
     switch (sent.outcome) {
       case "fenced":
         return onFenced();

@@ -1,7 +1,9 @@
 // One message's way: Begin, the last look at the clocks, the wire, and what became of it.
 import { toCallbackData } from "#dialects/callback-data.ts";
 import { toGraphMessage } from "#dialects/cloud-send.ts";
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Log } from "#lib/log.ts";
+import { withSpan } from "#lib/telemetry.ts";
 import type { Attempt, Begun } from "./beginning.ts";
 import { type Clocks, elapsedMs } from "./domain/lease-clock.ts";
 import { decideOutcome, type Outcome } from "./domain/outcome.ts";
@@ -32,7 +34,12 @@ const onWireWithinMs = 10_000;
 
 export function createSender({ phoneNumberId, lease, beginning, upstream, clocks, log, signal, onWire }: Options) {
   /** Never rejects for what a peer or the upstream does. */
-  return async function send(held: Held): Promise<Sent> {
+  return function send(held: Held): Promise<Sent> {
+    const { messageId, attempt } = held.message;
+    return withSpan("send message", { "message.id": messageId, "message.attempt": attempt }, () => carry(held));
+  };
+
+  async function carry(held: Held): Promise<Sent> {
     const { messageId, attempt, recipient, contextWamid, content } = held.message;
     if (content === undefined) throw new TypeError(`message ${messageId} has no content`);
     const body = toGraphMessage({
@@ -44,6 +51,7 @@ export function createSender({ phoneNumberId, lease, beginning, upstream, clocks
     const { result, askedAt } = await beginning.add({ messageId, attempt });
     if (result === "unanswered") return { outcome: "handed_back" };
     if (result !== "begun") return { outcome: result };
+    faultPoint("send.request.before");
     const answer = await upstream.request({
       method: "POST",
       path: `${phoneNumberId}/messages`,
@@ -52,12 +60,14 @@ export function createSender({ phoneNumberId, lease, beginning, upstream, clocks
       gate() {
         if (lease.remainingMs() <= 0 || elapsedMs(askedAt, clocks()) >= onWireWithinMs) return false;
         onWire(held);
+        faultPoint("send.request.starts");
         return true;
       },
     });
+    faultPoint("send.answer.after");
     const outcome = decideOutcome(parseSendAnswer(answer));
     if (answer.kind !== "reply")
       log.warn({ err: answer.error, messageId, attempt, outcome: outcome.outcome }, "send got no answer");
     return outcome;
-  };
+  }
 }

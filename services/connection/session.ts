@@ -19,12 +19,17 @@ import type {
 import type { Config } from "./config.ts";
 import { type Backoff, backoffMs } from "./domain/backoff.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
+import { createProgress } from "./domain/progress.ts";
+import type { StandingWord } from "./domain/standing.ts";
 import { isFenced } from "./errors.ts";
 import { type KeptLease, keepLease, type Lease } from "./lease.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What runs under the lease. */
 export type Sending = {
+  readonly standing: StandingWord;
+  /** It does not turn any more, whatever its peers do. */
+  isStuck(): boolean;
   renewed(reply: RenewResponse): void;
   /** Begins nothing new; resolves when everything on the wire has an outcome that is reported, or the time for it is over. */
   stop(): Promise<void>;
@@ -55,6 +60,8 @@ const acquireDeadlineMs = 3_000;
 // While another holds the lease and does not say when to ask again.
 const askAgainMs = 5_000;
 const releaseMs = 1_000;
+// Draining, reporting and releasing together; a process that was told to stop is ended by then.
+const leaveMs = 8_000;
 
 export class Session implements AsyncDisposable {
   readonly #options: Options;
@@ -62,6 +69,8 @@ export class Session implements AsyncDisposable {
   readonly #done = Promise.withResolvers<number>();
   readonly #asking = new AbortController();
   readonly #asked: Promise<void>;
+  /** Of asking for the lease, and of leaving. */
+  readonly #progress = createProgress();
   #state: State = { tag: "standby" };
   #leaseFree = new AbortController();
   #ending: Promise<void> | undefined;
@@ -82,6 +91,14 @@ export class Session implements AsyncDisposable {
     return this.#state.tag === "held" ? this.#state.lease : undefined;
   }
 
+  /** The loops that do not turn any more: only a restart helps. A peer that is away stops none. */
+  stuck(): ("session" | "renew" | "send")[] {
+    if (this.#progress.isStuck(this.#nowMs())) return ["session"];
+    if (this.#state.tag !== "held") return [];
+    const { lease, sending } = this.#state;
+    return [...(lease.isStuck() ? ["renew" as const] : []), ...(sending.isStuck() ? ["send" as const] : [])];
+  }
+
   /** Hint: the lease may be free. */
   leaseFree(): void {
     this.#leaseFree.abort();
@@ -94,6 +111,10 @@ export class Session implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#end(0);
+  }
+
+  #nowMs(): number {
+    return this.#options.clocks().monotonicMs;
   }
 
   #setState(next: State): void {
@@ -109,8 +130,9 @@ export class Session implements AsyncDisposable {
       this.#leaseFree = new AbortController();
       let pauseMs: number;
       try {
+        this.#progress.turn(this.#nowMs(), acquireDeadlineMs);
         const held = await this.#acquire();
-        if (held === undefined) return;
+        if (held === undefined) return this.#progress.stop();
         failures = 0;
         pauseMs = held.retryAfterMs || askAgainMs;
         log.info({ holder: held.holder }, "another process holds the lease, waiting");
@@ -120,6 +142,7 @@ export class Session implements AsyncDisposable {
         pauseMs = backoffMs(acquireBackoff, failures, Math.random());
         log[failures === 1 ? "warn" : "debug"]({ err: error }, "lease cannot be asked for, will try again");
       }
+      this.#progress.turn(this.#nowMs(), pauseMs);
       await sleep(pauseMs, AbortSignal.any([signal, this.#leaseFree.signal]));
     }
   }
@@ -151,6 +174,7 @@ export class Session implements AsyncDisposable {
       phoneNumberId: config.PHONE_NUMBER_ID,
       granted,
       askedAt,
+      standing: () => (this.#state.tag === "held" ? this.#state.sending.standing : ""),
       onFenced,
       onRenewed,
     });
@@ -178,6 +202,7 @@ export class Session implements AsyncDisposable {
     if (this.#state.tag === "held") {
       const { lease, sending } = this.#state;
       this.#setState({ tag: "draining", lease });
+      this.#progress.turn(this.#nowMs(), leaveMs);
       await sending.stop();
       await lease.stopRenewing();
       if (this.#exitCode === 0) await this.#release(lease.term);
@@ -186,6 +211,7 @@ export class Session implements AsyncDisposable {
       await this.#asked;
     }
     this.#setState({ tag: "ended" });
+    this.#progress.stop();
     this.#done.resolve(this.#exitCode);
   }
 

@@ -52,7 +52,13 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   const listen = { host: config.LISTEN_HOST, log, registry };
   const grpc = opened.use(await startGrpc({ ...listen, port: config.GRPC_PORT, services }));
   const checks = { lease: () => current.session?.lease !== undefined };
-  const http = opened.use(await startHttp({ ...listen, port: config.HTTP_PORT, checks }));
+  const stuck = (): readonly string[] => current.session?.stuck() ?? [];
+  const liveness = {
+    session: () => !stuck().includes("session"),
+    renew: () => !stuck().includes("renew"),
+    send: () => !stuck().includes("send"),
+  };
+  const http = opened.use(await startHttp({ ...listen, port: config.HTTP_PORT, checks, liveness }));
   const hints = opened.use(
     listenForHints({
       url: config.NATS_URL,
@@ -61,7 +67,10 @@ export async function startConnection({ config, now, clocks }: Options): Promise
       onWake: () => current.scheduler?.wake(),
       onFence: () => current.session?.fence(),
       onLeaseFree: () => current.session?.leaseFree(),
-      onAccount: () => templates.drop(),
+      onAccount(field) {
+        templates.drop();
+        if (field === "phone_number_quality_update") current.scheduler?.look();
+      },
     }),
   );
   const shared = { config, ...peers, clocks, log, metrics };
@@ -72,6 +81,7 @@ export async function startConnection({ config, now, clocks }: Options): Promise
       hints.followAccount(lease.number()?.wabaId ?? "");
       current.scheduler = new Scheduler({ ...shared, lease, facts, upstream, token, now, onFenced });
       current.scheduler.wake();
+      current.scheduler.look();
       return current.scheduler;
     },
   });

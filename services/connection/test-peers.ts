@@ -4,7 +4,6 @@ import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
 import { type Handlers, serve, type Service, startGrpc } from "#lib/grpc.ts";
 import { createRegistry } from "#lib/http.ts";
-import { BillingService } from "#proto/heliograph/billing/v1/billing_pb.ts";
 import type { ContentSchema } from "#proto/heliograph/messages/v1/content_pb.ts";
 import {
   type AcquireRequest,
@@ -16,9 +15,8 @@ import {
   type Outcome,
   type RenewRequest,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
-import { QualityService, type ReserveResultSchema } from "#proto/heliograph/quality/v1/quality_pb.ts";
-import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import { testLog } from "#test/env/log.ts";
+import type { FactPeers } from "./test-facts.ts";
 
 export const phoneNumberId = "100200300";
 export const wabaId = "900800700";
@@ -69,8 +67,15 @@ export class MessagesPeer {
   holder: string | undefined;
   address = "";
   handOver = false;
+  /** What the holder said with its last renewal. */
+  standing = "";
+  /** Most messages that a claim's answer may have left in memory, in one lane. */
+  mostAllowed = 0;
   /** Called in Begin, after the commit. */
   onBegin: () => void = () => undefined;
+  /** Someone waits for the number; the number became free. */
+  onFence: () => void = () => undefined;
+  onFree: () => void = () => undefined;
   #nextId = 1;
 
   accept(changes: Partial<Row> = {}): Row {
@@ -107,6 +112,8 @@ export class MessagesPeer {
       release: ({ term }) =>
         this.#answer("release", () => {
           if (term === this.term) this.holder = undefined;
+          this.handOver = false;
+          this.onFree();
           return {};
         }),
       claim: (request) => this.#answer("claim", () => this.#claim(request)),
@@ -130,8 +137,10 @@ export class MessagesPeer {
     return answer;
   }
 
-  #acquire({ holder, address }: AcquireRequest) {
+  #acquire({ holder, address, takeOver }: AcquireRequest) {
     if (this.holder !== undefined && this.holder !== holder) {
+      this.handOver ||= takeOver;
+      if (takeOver) this.onFence();
       return { result: { case: "held" as const, value: { holder: this.holder, retryAfterMs: 60_000 } } };
     }
     this.holder = holder;
@@ -150,26 +159,29 @@ export class MessagesPeer {
     if (term !== this.term) throw new ServiceError("FAILED_PRECONDITION", "fenced", `term is ${this.term} now`);
   }
 
-  #renew({ term }: RenewRequest) {
+  #renew({ term, standing }: RenewRequest) {
     this.#checkTerm(term);
+    this.standing = standing;
     return { workDue: this.#due().length > 0, handOver: this.handOver, number: this.#number() };
   }
 
   #due(): Row[] {
     const now = new Date();
     const isOpen = ({ state }: Row): boolean => state === "accepted" || state === "waiting";
-    const open = [...this.rows.values()].filter(isOpen);
-    return open.filter((row, at) => {
-      const isBehind = open
-        .slice(0, at)
-        .some((earlier) => earlier.state === "waiting" && earlier.recipient === row.recipient);
-      return row.dueAt <= now && !isBehind;
+    const waitedFor = new Set<string>();
+    return [...this.rows.values()].filter(isOpen).filter(({ state, recipient, dueAt }) => {
+      const isBehind = waitedFor.has(recipient);
+      if (state === "waiting") waitedFor.add(recipient);
+      return dueAt <= now && !isBehind;
     });
   }
 
   #claim({ term, heldMessageIds, replyLimit, bulkLimit }: ClaimRequest) {
     this.#checkTerm(term);
-    const due = this.#due().filter(({ messageId }) => !heldMessageIds.includes(messageId));
+    const held = new Set(heldMessageIds);
+    const due = this.#due().filter(({ messageId }) => !held.has(messageId));
+    const inMemory = (lane: Lane): number => heldMessageIds.filter((id) => this.rows.get(id)?.lane === lane).length;
+    this.mostAllowed = Math.max(this.mostAllowed, replyLimit + inMemory(Lane.REPLY), bulkLimit + inMemory(Lane.BULK));
     const inLane = (lane: Lane, limit: number): Row[] => due.filter((row) => row.lane === lane).slice(0, limit);
     const waiting = [...this.rows.values()].filter(({ state, dueAt }) => state === "waiting" && dueAt > new Date());
     const nextDueMs = Math.min(...waiting.map(({ dueAt }) => dueAt.getTime()));
@@ -214,66 +226,6 @@ function toClaimed(row: Row) {
     ...(row.expiresAt !== undefined && { expiresAt: timestampFromDate(row.expiresAt) }),
     ...(row.lastInboundAt !== undefined && { lastInboundAt: timestampFromDate(row.lastInboundAt) }),
   };
-}
-
-/** Templates, billing and quality: what they answer is set by the test. */
-export class FactPeers {
-  /** Status by name; a name that is missing is unknown. */
-  readonly templates = new Map([["order_update", "APPROVED"]]);
-  /** When the window of a user closes. */
-  readonly windows = new Map<string, Date>();
-  /** Users for whom there is no place in the limit. */
-  readonly overLimit = new Set<string>();
-  readonly calls = { templates: 0, billing: 0, quality: 0 };
-  readonly away = new Set<keyof FactPeers["calls"]>();
-
-  services(): Service[] {
-    return [
-      serve(TemplatesService, {
-        batchGetTemplates: async ({ keys }) => {
-          this.#count("templates");
-          const known = keys.filter(({ name }) => this.templates.has(name));
-          return {
-            templates: known.map(({ wabaId: account, name, language }) => ({
-              wabaId: account,
-              name,
-              language,
-              status: this.templates.get(name) ?? "",
-            })),
-          };
-        },
-      }),
-      serve(BillingService, {
-        batchGetWindows: async ({ queries }) => {
-          this.#count("billing");
-          return {
-            windows: queries.map(({ user }) => {
-              const closesAt = this.windows.get(user);
-              return closesAt === undefined
-                ? { open: false }
-                : { open: closesAt > new Date(), closesAt: timestampFromDate(closesAt) };
-            }),
-          };
-        },
-      }),
-      serve(QualityService, {
-        reserve: async ({ items }) => {
-          this.#count("quality");
-          return { results: items.map(({ messageId, user }) => this.#reserve(messageId, user)) };
-        },
-      }),
-    ];
-  }
-
-  #reserve(messageId: string, user: string): MessageInitShape<typeof ReserveResultSchema> {
-    if (!this.overLimit.has(user)) return { messageId, verdict: { case: "reserved", value: {} } };
-    return { messageId, verdict: { case: "refusal", value: { reason: "limit_reached" } } };
-  }
-
-  #count(peer: keyof FactPeers["calls"]): void {
-    this.calls[peer] += 1;
-    if (this.away.has(peer)) throw new ServiceError("UNAVAILABLE", "stopping", `${peer} is away`);
-  }
 }
 
 /** All four on one port. */

@@ -1,5 +1,6 @@
 // A small real HTTP server in WhatsApp's place: it keeps what it was sent and answers as the test says.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 
 export type Sent = {
   /** performance.now() at its arrival. */
@@ -12,13 +13,22 @@ export type Sent = {
   body: Record<string, unknown>;
 };
 
-/** `hang`: no answer at all. `cut`: the connection is reset after the request was read. */
-export type Answer = { status: number; body: unknown } | "hang" | "cut";
+/**
+ * `hang`: no answer at all. `cut`: the connection is reset after the request was read. `torn`: the answer breaks off half way.
+ * `noise`: what comes is not HTTP.
+ */
+export type Answer = Reply | "hang" | "cut" | "torn" | "noise";
+
+type Reply = { status: number; body: unknown; headers?: Record<string, string> };
 
 export type TestUpstream = AsyncDisposable & {
   url: string;
   port: number;
+  /** All but looks at the number. */
   received: Sent[];
+  /** What it tells of the number to one who looks, and how often it was asked. */
+  look: () => Answer;
+  looks: number;
   /** Of the messages received, the texts. */
   texts(): string[];
   /** How it answers; taken with an id by default. */
@@ -30,7 +40,7 @@ export function taken(sent: Sent): Answer {
   return { status: 200, body: { messaging_product: "whatsapp", contacts: [], messages } };
 }
 
-export function refused(status: number, code: number): Answer {
+export function refused(status: number, code: number): Reply {
   const error = {
     message: `(#${code}) Some title`,
     type: "OAuthException",
@@ -39,6 +49,29 @@ export function refused(status: number, code: number): Answer {
     fbtrace_id: "A",
   };
   return { status, body: { error } };
+}
+
+/** A number in good standing, at this throughput level. */
+export function connected(level: string): Answer {
+  return { status: 200, body: { id: "100200300", status: "CONNECTED", throughput: { level } } };
+}
+
+function write(socket: Socket, response: ServerResponse, answer: Answer): void {
+  switch (answer) {
+    case "hang":
+      return;
+    case "cut":
+      return void socket.resetAndDestroy();
+    case "torn":
+      response.writeHead(200, { "content-type": "application/json", "content-length": "1000" });
+      response.write('{"messages":[{"id":');
+      return void setImmediate(() => socket.destroy());
+    case "noise":
+      return void socket.end("220 mail.example ESMTP\r\n");
+    default:
+      response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
+      response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+  }
 }
 
 /** `port` 0 takes a free one. */
@@ -64,12 +97,10 @@ export async function startUpstream(port = 0): Promise<TestUpstream> {
       callbackData: String(body.biz_opaque_callback_data ?? ""),
       body,
     };
-    received.push(sent);
-    const answer = await upstream.answer(sent);
-    if (answer === "hang") return;
-    if (answer === "cut") return void request.socket.resetAndDestroy();
-    response.writeHead(answer.status, { "content-type": "application/json" });
-    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+    const isLook = request.method === "GET" && sent.path.endsWith("?fields=id%2Cstatus%2Cthroughput");
+    if (isLook) upstream.looks += 1;
+    else received.push(sent);
+    write(request.socket, response, isLook ? upstream.look() : await upstream.answer(sent));
   }
 
   const upstream: TestUpstream = {
@@ -77,6 +108,8 @@ export async function startUpstream(port = 0): Promise<TestUpstream> {
     port: bound,
     received,
     texts: () => received.map(({ body }) => (body["text"] as { body: string } | undefined)?.body ?? ""),
+    look: () => connected("HIGH"),
+    looks: 0,
     answer: taken,
     async [Symbol.asyncDispose]() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -8,7 +8,8 @@ import { privateNats } from "#test/env/nats.ts";
 import { readConfig } from "./config.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
 import { type Connection, startConnection } from "./start.ts";
-import { FactPeers, MessagesPeer, phoneNumberId, startPeers } from "./test-peers.ts";
+import { FactPeers } from "./test-facts.ts";
+import { MessagesPeer, phoneNumberId, startPeers } from "./test-peers.ts";
 import { startUpstream, type TestUpstream } from "./test-upstream.ts";
 
 type Options = {
@@ -90,4 +91,11 @@ export async function startWorld({ env = {}, doClocksStand = false, prepare }: O
     startAnother: async (changes) => running.use(await start({ ...full, ...changes })),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** One of the process' own, without its prefix. */
+export async function metric(world: World, name: string): Promise<number> {
+  const text = await (await fetch(`${world.connection.http}/metrics`)).text();
+  const line = text.split("\n").find((one) => one.startsWith(`heliograph_connection_${name}{`));
+  return Number(line?.split(" ").at(-1) ?? Number.NaN);
 }

@@ -1,13 +1,20 @@
 // How fast the number may use its upstream now: the pace of its spec, what refusals made of it, and the upstream's standing.
 import type { Lane } from "./domain/lanes.ts";
-import type { Outcome } from "./domain/outcome.ts";
+import { decideLook, type Look, type Outcome, toStandingEvent } from "./domain/outcome.ts";
 import { createNumberPace, createPairPaces, type NumberPace } from "./domain/pace.ts";
 import { afterThrottle, fullSpeed, rateNow } from "./domain/slowdown.ts";
-import { nextStanding, openStanding, type Standing, type StandingEvent } from "./domain/standing.ts";
+import {
+  nextStanding,
+  openStanding,
+  type Standing,
+  type StandingEvent,
+  type StandingWord,
+  toWord,
+} from "./domain/standing.ts";
 import type { Token } from "./token.ts";
 
 type Options = {
-  /** Of the number's spec, as it is now. */
+  /** Of the number's spec within what the upstream allows, as it is now. */
   messagesPerSecond: () => number;
   inFlightLimit: number;
   token: Token;
@@ -18,6 +25,8 @@ type Options = {
 
 // While the token is refused, how often to look whether its file has changed.
 const tokenLookMs = 2_000;
+// Bulk leaves this share of what may be in flight to replies: an upstream that is slow to take a broadcast must not hold them up.
+const bulkShare = 0.75;
 
 export class Throttle {
   readonly #options: Options;
@@ -39,6 +48,15 @@ export class Throttle {
 
   get isOpen(): boolean {
     return this.#standing.state === "open";
+  }
+
+  /** One message at a time shows whether the trouble is over. */
+  get isProbing(): boolean {
+    return this.#standing.state === "probing";
+  }
+
+  get word(): StandingWord {
+    return toWord(this.#standing);
   }
 
   /** How long the number rests still. */
@@ -64,8 +82,9 @@ export class Throttle {
     return inFlight < this.#limit() && this.#pace.free(nowMs) > 0;
   }
 
-  mayStartBulk(nowMs: number): boolean {
-    return this.#pace.bulkInMs(nowMs) === 0;
+  /** The same of bulk, beside what is in flight of it. */
+  mayStartBulk(bulkInFlight: number, nowMs: number): boolean {
+    return bulkInFlight < Math.max(1, Math.floor(this.#limit() * bulkShare)) && this.#pace.bulkInMs(nowMs) === 0;
   }
 
   /** When time alone may let another one start; undefined when it may now, or only an outcome can. */
@@ -100,18 +119,16 @@ export class Throttle {
 
   /** What an outcome says of the number as a whole. */
   observe(outcome: Outcome): void {
-    switch (outcome.outcome) {
-      case "handed_back":
-        return;
-      case "unknown":
-        return this.#move({ event: "lost" });
-      case "wait":
-        if (outcome.slower) this.#slowdown = afterThrottle(this.#slowdown, this.#options.nowMs());
-        return this.#move(outcome.scope === "number" ? { ...outcome, event: "trouble" } : { event: "answer" });
-      case "taken":
-      case "refused":
-        return this.#move({ event: "answer" });
-    }
+    if (outcome.outcome === "wait" && outcome.slower)
+      this.#slowdown = afterThrottle(this.#slowdown, this.#options.nowMs());
+    const event = toStandingEvent(outcome);
+    if (event !== undefined) this.#move(event);
+  }
+
+  /** What a look at the number says, for a number that probes: any other is judged by its messages. */
+  observeLook(look: Look): void {
+    const event = decideLook(look);
+    if (this.isProbing && event !== undefined) this.#move(event);
   }
 
   #limit(): number {

@@ -1,5 +1,6 @@
 // HTTP to the Graph API over kept-alive connections. Nothing is repeated here, and it is known of every request whether it left.
 import { type Dispatcher, Pool } from "undici";
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Config } from "./config.ts";
 import type { Token } from "./token.ts";
 
@@ -7,7 +8,8 @@ import type { Token } from "./token.ts";
 export type Answer =
   | { kind: "not_sent"; cause: "not_connected" | "held_back"; error: unknown }
   | { kind: "lost"; cause: "timeout" | "cut"; error: unknown }
-  | { kind: "reply"; status: number; text: string };
+  /** `usage`: WhatsApp's header on the call limits, where it came. */
+  | { kind: "reply"; status: number; text: string; usage?: string | undefined };
 
 type Request = {
   method: "GET" | "POST";
@@ -91,7 +93,7 @@ function createExchange({
   let controller: Dispatcher.DispatchController | undefined;
   let isEnded = false;
   let cleanUp = (): void => undefined;
-  let status = 0;
+  let head = toHead(0, {});
   let size = 0;
   const chunks: Buffer[] = [];
 
@@ -114,8 +116,9 @@ function createExchange({
         }
         controller = started;
       },
-      onResponseStart(_, statusCode) {
-        status = statusCode;
+      onResponseStart(_, statusCode, headers) {
+        head = toHead(statusCode, headers);
+        faultPoint("send.answer.begins");
       },
       onResponseData(current, chunk) {
         size += chunk.length;
@@ -123,7 +126,7 @@ function createExchange({
         else chunks.push(chunk);
       },
       onResponseEnd() {
-        finish({ kind: "reply", status, text: Buffer.concat(chunks).toString("utf8") });
+        finish({ kind: "reply", ...head, text: Buffer.concat(chunks).toString("utf8") });
       },
       onResponseError(_, error) {
         if (controller === undefined) finish({ kind: "not_sent", cause: "not_connected", error });
@@ -141,4 +144,9 @@ function createExchange({
       cleanUp = fn;
     },
   };
+}
+
+function toHead(status: number, headers: Readonly<Record<string, string | string[] | undefined>>) {
+  const usage = headers["x-business-use-case-usage"];
+  return { status, usage: typeof usage === "string" ? usage : usage?.join(",") };
 }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decideOutcome, type GraphError, type Wire } from "./outcome.ts";
+import { decideLook, decideOutcome, type GraphError, type Look, type Wire } from "./outcome.ts";
 
 function error(code: number): GraphError {
   return { code, subcode: undefined, title: "title", message: "message", details: "details" };
 }
 
-function refusal(status: number, code: number): Wire {
-  return { kind: "reply", status, wamid: undefined, error: error(code) };
+function refusal(status: number, code: number, regainMs?: number): Wire {
+  return { kind: "reply", status, wamid: undefined, error: error(code), regainMs };
 }
 
 function unreadable(status: number): Wire {
@@ -50,6 +50,12 @@ const cases: [sentence: string, wire: Wire, outcome: string][] = [
   ["130429: throughput slows the number down", refusal(400, 130_429), "wait throughput_reached message 1 64 slower"],
   ["130429 as HTTP 429 is the same", refusal(429, 130_429), "wait throughput_reached message 1 64 slower"],
   ["429 without a body is throughput too", unreadable(429), "wait throughput_reached message 1 64 slower"],
+  ["429 with a code of tomorrow too", refusal(429, 999_999), "wait throughput_reached message 1 64 slower"],
+  ["an estimate lengthens the rest", refusal(400, 80_007, 2 * 3_600_000), "wait account_call_limit number 7200 7200"],
+  ["and shortens it", refusal(429, 4, 30_000), "wait app_call_limit number 30 30"],
+  ["but not beyond a day", refusal(400, 17, 9e9), "wait user_call_limit number 86400 86400"],
+  ["one of none is none", refusal(400, 17, 0), "wait user_call_limit number 60 3600"],
+  ["it says nothing of other refusals", refusal(400, 131_056, 60_000), "wait pair_limit_reached message 1 3600"],
   ["131056: the pair limit", refusal(400, 131_056), "wait pair_limit_reached message 1 3600"],
   [
     "131057: maintenance, an HTTP 500 that is known not to be taken",
@@ -85,3 +91,26 @@ const cases: [sentence: string, wire: Wire, outcome: string][] = [
 ];
 
 for (const [sentence, wire, outcome] of cases) test(sentence, () => assert.equal(briefly(wire), outcome));
+
+const looks: [sentence: string, look: Look, event: string | undefined][] = [
+  ["a connected number is fine", { kind: "read", status: "CONNECTED", throughputLevel: "HIGH" }, "answer"],
+  ["so is one that says nothing of it", { kind: "read", status: "", throughputLevel: "" }, "answer"],
+  [
+    "an unregistered one is in conflict",
+    { kind: "read", status: "DISCONNECTED", throughputLevel: "" },
+    "trouble number_not_registered",
+  ],
+  ["a refused token is trouble", refusal(401, 190), "trouble token_refused"],
+  ["another refusal is an answer", refusal(400, 100), "answer"],
+  ["an upstream that is down is trouble", { kind: "not_sent", cause: "not_connected" }, "trouble upstream_unreachable"],
+  ["no answer is a loss", { kind: "lost", cause: "timeout" }, "lost"],
+  ["garbage is a loss", unreadable(200), "lost"],
+  ["what we ended ourselves says nothing", { kind: "not_sent", cause: "held_back" }, undefined],
+];
+
+for (const [sentence, look, expected] of looks) {
+  test(`a look: ${sentence}`, () => {
+    const event = decideLook(look);
+    assert.equal(event?.event === "trouble" ? `trouble ${event.reason}` : event?.event, expected);
+  });
+}

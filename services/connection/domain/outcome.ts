@@ -1,6 +1,7 @@
 // What became of an attempt, from what the wire showed. Tried again is only what is known not to have been taken: a closed list.
 // Everything doubtful is unknown, and is never sent again by itself.
 import type { Backoff } from "./backoff.ts";
+import type { StandingEvent } from "./standing.ts";
 
 /** An error object of the Graph API. */
 export type GraphError = { code: number; subcode: number | undefined; title: string; message: string; details: string };
@@ -9,8 +10,16 @@ export type GraphError = { code: number; subcode: number | undefined; title: str
 export type Wire =
   | { kind: "not_sent"; cause: "not_connected" | "held_back" }
   | { kind: "lost"; cause: "timeout" | "cut" }
-  /** `wamid` and `error` are absent where the body could not be read as such. */
-  | { kind: "reply"; status: number; wamid: string | undefined; error: GraphError | undefined };
+  | Reply;
+
+/** `wamid` and `error` are absent where the body could not be read as such, `regainMs` where no estimate of a call limit came. */
+type Reply = {
+  kind: "reply";
+  status: number;
+  wamid: string | undefined;
+  error: GraphError | undefined;
+  regainMs?: number | undefined;
+};
 
 /** Whom a wait is about: this message (those behind it to the same recipient keep their order), or the whole number. */
 export type Scope = "message" | "number";
@@ -24,15 +33,24 @@ export type Outcome =
   | { outcome: "handed_back" }
   | { outcome: "unknown"; reason: string };
 
-type WaitRule = { reason: string; scope: Scope; backoff: Backoff; slower?: boolean };
+/** `estimated`: where WhatsApp says how long, that counts instead of the backoff. */
+type WaitRule = { reason: string; scope: Scope; backoff: Backoff; slower?: boolean; estimated?: boolean };
 
 function seconds(firstS: number, factor: number, maxS: number): Backoff {
   return { firstMs: firstS * 1_000, factor, maxMs: maxS * 1_000 };
 }
 
 const notConnected: WaitRule = { reason: "upstream_unreachable", scope: "number", backoff: seconds(0.5, 2, 30) };
-const callLimit = seconds(60, 2, 3_600);
+const callLimit = { scope: "number", backoff: seconds(60, 2, 3_600), estimated: true } as const;
+// The quotas are of hours and at most a day: an estimate above that is a fault of its own.
+const longestRegainMs = 24 * 60 * 60 * 1_000;
 const tokenRefused: WaitRule = { reason: "token_refused", scope: "number", backoff: seconds(30, 2, 300) };
+// Another client has the number. Sending on would evict that one, and it us.
+const notRegistered: WaitRule = {
+  reason: "number_not_registered",
+  scope: "number",
+  backoff: seconds(300, 2, 3_600),
+};
 const throttled: WaitRule = {
   reason: "throughput_reached",
   scope: "message",
@@ -45,13 +63,13 @@ const waits: ReadonlyMap<number, WaitRule> = new Map([
   [0, tokenRefused],
   [104, tokenRefused],
   [190, tokenRefused],
-  [4, { reason: "app_call_limit", scope: "number", backoff: callLimit }],
-  [17, { reason: "user_call_limit", scope: "number", backoff: callLimit }],
-  [80_007, { reason: "account_call_limit", scope: "number", backoff: callLimit }],
+  [4, { reason: "app_call_limit", ...callLimit }],
+  [17, { reason: "user_call_limit", ...callLimit }],
+  [80_007, { reason: "account_call_limit", ...callLimit }],
   [130_429, throttled],
   [131_056, { reason: "pair_limit_reached", scope: "message", backoff: seconds(1, 4, 3_600) }],
   [131_057, { reason: "maintenance", scope: "number", backoff: seconds(5, 2, 60) }],
-  [133_010, { reason: "number_not_registered", scope: "number", backoff: seconds(300, 2, 3_600) }],
+  [133_010, notRegistered],
   [134_101, { reason: "template_syncing", scope: "message", backoff: seconds(60, 2, 600) }],
 ]);
 
@@ -65,22 +83,55 @@ export function decideOutcome(wire: Wire): Outcome {
     case "lost":
       return { outcome: "unknown", reason: wire.cause === "timeout" ? "upstream_timeout" : "connection_cut" };
     case "reply":
-      return decideReply(wire.status, wire.wamid, wire.error);
+      return decideReply(wire);
   }
 }
 
-function decideReply(status: number, wamid: string | undefined, error: GraphError | undefined): Outcome {
+function decideReply({ status, wamid, error, regainMs }: Reply): Outcome {
   const isSuccess = status >= 200 && status < 300;
   if (isSuccess)
     return wamid === undefined ? { outcome: "unknown", reason: "answer_unreadable" } : { outcome: "taken", wamid };
-  if (error === undefined) return status === 429 ? toWait(throttled) : { outcome: "unknown", reason: `http_${status}` };
-  const rule = waits.get(error.code);
-  if (rule !== undefined) return toWait(rule);
+  const rule = error === undefined ? undefined : waits.get(error.code);
+  if (rule !== undefined) return toWait(rule, regainMs);
+  if (status === 429) return toWait(throttled);
+  if (error === undefined) return { outcome: "unknown", reason: `http_${status}` };
   if (doubtful.has(error.code) || status >= 500 || status < 400)
     return { outcome: "unknown", reason: `upstream_error_${error.code}` };
   return { outcome: "refused", error };
 }
 
-function toWait({ reason, scope, backoff, slower = false }: WaitRule): Outcome {
+function toWait(rule: WaitRule, regainMs = 0): Outcome {
+  const { reason, scope, slower = false, estimated = false } = rule;
+  const regain = Math.min(regainMs, longestRegainMs);
+  const backoff = estimated && regain > 0 ? { firstMs: regain, factor: 1, maxMs: regain } : rule.backoff;
   return { outcome: "wait", reason, scope, backoff, slower };
+}
+
+/** What an outcome says of the number as a whole; undefined: nothing, as it was our own doing. */
+export function toStandingEvent(outcome: Outcome): StandingEvent | undefined {
+  switch (outcome.outcome) {
+    case "handed_back":
+      return undefined;
+    case "unknown":
+      return { event: "lost" };
+    case "wait": {
+      const { reason, scope, backoff } = outcome;
+      return scope === "number" ? { event: "trouble", reason, backoff } : { event: "answer" };
+    }
+    case "taken":
+    case "refused":
+      return { event: "answer" };
+  }
+}
+
+/** What came of reading the number itself: Meta's words where it could be read (empty where absent), else what the wire showed. */
+export type Look = { kind: "read"; status: string; throughputLevel: string } | Wire;
+
+// Of a number that cannot send from here until it is registered again.
+const unregistered: ReadonlySet<string> = new Set(["PENDING", "DISCONNECTED", "MIGRATED", "DELETED", "UNVERIFIED"]);
+
+/** What a look says of the number's standing, when no message is there to show it. */
+export function decideLook(look: Look): StandingEvent | undefined {
+  if (look.kind !== "read") return toStandingEvent(decideOutcome(look));
+  return unregistered.has(look.status) ? toStandingEvent(toWait(notRegistered)) : { event: "answer" };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextStanding, openStanding, type Standing, type StandingEvent } from "./standing.ts";
+import { nextStanding, openStanding, type Standing, type StandingEvent, toWord } from "./standing.ts";
 
 const trouble: StandingEvent = {
   event: "trouble",
@@ -19,7 +19,7 @@ const tokenChanged: StandingEvent = { event: "token_changed" };
 
 const nowMs = 100_000;
 const resting: Standing = { state: "resting", reason: "token_refused", failures: 2, untilMs: nowMs + 1 };
-const probing: Standing = { state: "probing", failures: 2 };
+const probing: Standing = { state: "probing", reason: "token_refused", failures: 2 };
 
 const cases: [sentence: string, before: Standing, event: StandingEvent, after: Standing][] = [
   [
@@ -74,3 +74,42 @@ const cases: [sentence: string, before: Standing, event: StandingEvent, after: S
 for (const [sentence, before, event, after] of cases) {
   test(sentence, () => assert.deepEqual(nextStanding(before, event, nowMs, 0), after));
 }
+
+const words: [reason: string, word: string][] = [
+  ["number_not_registered", "conflict"],
+  ["token_refused", "token_refused"],
+  ["upstream_unreachable", "upstream_away"],
+  ["upstream_silent", "upstream_away"],
+  ["maintenance", "upstream_away"],
+  ["account_call_limit", ""],
+];
+
+for (const [reason, word] of words) {
+  test(`resting and probing for ${reason} is told as "${word}"`, () => {
+    assert.equal(toWord({ ...resting, reason }), word);
+    assert.equal(toWord({ state: "probing", reason, failures: 1 }), word);
+  });
+}
+
+test("a number that sends has no word", () => {
+  assert.equal(toWord({ state: "open", losses: 9 }), "");
+});
+
+test("a conflict is looked at after 5 minutes, then twice as late each time, at most hourly", () => {
+  const conflict: StandingEvent = {
+    event: "trouble",
+    reason: "number_not_registered",
+    backoff: { firstMs: 300_000, factor: 2, maxMs: 3_600_000 },
+  };
+  let standing: Standing = openStanding;
+  let now = 0;
+  const rests: number[] = [];
+  for (let at = 0; at < 6; at += 1) {
+    standing = nextStanding(standing, conflict, now, 0);
+    assert.ok(standing.state === "resting");
+    rests.push((standing.untilMs - now) / 60_000);
+    now = standing.untilMs;
+    standing = nextStanding(standing, time, now, 0);
+  }
+  assert.deepEqual(rests, [5, 10, 20, 40, 60, 60]);
+});

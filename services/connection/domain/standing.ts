@@ -14,7 +14,7 @@ import { type Backoff, backoffMs } from "./backoff.ts";
 export type Standing =
   | { state: "open"; losses: number }
   | { state: "resting"; reason: string; failures: number; untilMs: number }
-  | { state: "probing"; failures: number };
+  | { state: "probing"; reason: string; failures: number };
 
 export type StandingEvent =
   /** A refusal that is about the number or its upstream. */
@@ -35,6 +35,22 @@ const silent = {
   backoff: { firstMs: 1_000, factor: 2, maxMs: 10_000 },
 } as const;
 
+/** Why nothing goes, in the words of RenewRequest; empty: it goes, or the upstream only asked for less. */
+export type StandingWord = "" | "conflict" | "token_refused" | "upstream_away";
+
+const words: ReadonlyMap<string, StandingWord> = new Map([
+  ["number_not_registered", "conflict"],
+  ["token_refused", "token_refused"],
+  ["upstream_unreachable", "upstream_away"],
+  ["upstream_silent", "upstream_away"],
+  ["maintenance", "upstream_away"],
+]);
+
+/** A probing number has its word still: nothing has shown that the trouble is over. */
+export function toWord(standing: Standing): StandingWord {
+  return standing.state === "open" ? "" : (words.get(standing.reason) ?? "");
+}
+
 /** `nowMs` is monotonic; `random` is 0 to 1. Returns the same object when nothing changes. */
 export function nextStanding(standing: Standing, event: StandingEvent, nowMs: number, random: number): Standing {
   switch (standing.state) {
@@ -45,9 +61,10 @@ export function nextStanding(standing: Standing, event: StandingEvent, nowMs: nu
       if (event.event === "lost") return rest(silent, standing.failures + 1, nowMs, random);
       return event.event === "trouble" ? rest(event, standing.failures + 1, nowMs, random) : standing;
     case "resting": {
-      if (isOver(standing, event, nowMs)) return { state: "probing", failures: standing.failures };
+      const { reason, failures } = standing;
+      if (isOver(standing, event, nowMs)) return { state: "probing", reason, failures };
       if (event.event !== "trouble") return standing;
-      const again = rest(event, standing.failures, nowMs, random);
+      const again = rest(event, failures, nowMs, random);
       return again.untilMs > standing.untilMs ? again : standing;
     }
   }
