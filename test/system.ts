@@ -18,7 +18,7 @@ const runFileSchema = z.object({
   numbers: z.array(
     z.object({ name: z.string(), phoneNumberId: z.string(), displayPhoneNumber: z.string(), wabaId: z.string() }),
   ),
-  processes: z.array(z.object({ name: z.string(), pid: z.number() })),
+  processes: z.array(z.object({ name: z.string(), pid: z.number(), http: z.string().nullable() })),
 });
 
 /** What the runner writes for scripts. */

@@ -196,18 +196,27 @@ async function openPacer(messagesPerSecond: number): Promise<string> {
   return folder;
 }
 
-async function settings({ simulator }: RunFile, limits: boolean): Promise<void> {
-  const body = JSON.stringify({
-    limits: { throughput: limits ? null : false, pair: limits },
-    deliverAfterMs: 50,
-    readAfterMs: 100,
-  });
-  const response = await fetch(`${simulator}/admin/settings`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body,
-  });
-  if (!response.ok) throw new Error(`the simulator refused the settings: ${await response.text()}`);
+/** Without limits, and at the level at which a number may send 1,000 messages a second. */
+async function settings({ simulator, numbers, processes }: RunFile, limits: boolean): Promise<void> {
+  const pace = { throughput: limits ? null : false, pair: limits };
+  await put(`${simulator}/admin/settings`, { limits: pace, deliverAfterMs: 50, readAfterMs: 100 });
+  if (limits) return;
+  for (const { phoneNumberId } of numbers) {
+    await put(`${simulator}/admin/numbers/${phoneNumberId}`, { throughputLevel: "HIGH" });
+  }
+  const connections = processes.flatMap(({ name, http }) =>
+    name.startsWith("connection-") && http !== null ? [http] : [],
+  );
+  const follows = async (http: string): Promise<boolean> =>
+    /^heliograph_connection_pace_target\S* (1000|[89]\d\d)/m.test(await (await fetch(`${http}/metrics`)).text());
+  for (const http of connections)
+    await until(() => follows(http), { message: "a connection does not follow the higher level" });
+}
+
+async function put(url: string, body: object): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(url, { method: "PUT", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
 }
 
 async function load({ run, users }: Bench, how: Pick<Job, "count" | "perSecond" | "concurrency">): Promise<LoadResult> {

@@ -9,7 +9,12 @@ import {
   tierSize,
 } from "./account-webhook.ts";
 
-const healthy: NumberFacts = { qualityRating: "GREEN", messagingLimitTier: "TIER_2K", status: "CONNECTED" };
+const healthy: NumberFacts = {
+  qualityRating: "GREEN",
+  messagingLimitTier: "TIER_2K",
+  status: "CONNECTED",
+  throughputLevel: "STANDARD",
+};
 
 type Case = [
   sentence: string,
@@ -20,6 +25,12 @@ type Case = [
 const cases: Case[] = [
   ["nothing changed, nothing is told", {}, {}, []],
   ["a rating between green and yellow makes no webhook", {}, { qualityRating: "YELLOW" }, []],
+  [
+    "a higher throughput level",
+    {},
+    { throughputLevel: "HIGH" },
+    [["phone_number_quality_update", quality("THROUGHPUT_UPGRADE", "TIER_2K")]],
+  ],
   [
     "a higher tier is told to the business and of the number",
     {},

@@ -42,7 +42,12 @@ export function templateCategoryNews(template: TemplateNews, previous: string, n
 }
 
 /** What a number shows to the business; a change of it is news. */
-export type NumberFacts = { qualityRating: string; messagingLimitTier: string; status: string };
+export type NumberFacts = {
+  qualityRating: string;
+  messagingLimitTier: string;
+  status: string;
+  throughputLevel: string;
+};
 
 const tierSizes: Readonly<Record<string, number>> = {
   TIER_50: 50,
@@ -78,6 +83,8 @@ export function numberNews(displayPhoneNumber: string, before: NumberFacts, afte
   const flagged = isFlagged(after);
   if (isFlagged(before) !== flagged)
     news.push(qualityNews(displayPhoneNumber, flagged ? "FLAGGED" : "UNFLAGGED", after));
+  if (before.throughputLevel !== after.throughputLevel && after.throughputLevel === "HIGH")
+    news.push(qualityNews(displayPhoneNumber, "THROUGHPUT_UPGRADE", after));
   if (before.status !== after.status) news.push(...statusNews(before.status, after.status));
   return news;
 }

@@ -65,8 +65,8 @@ export function changeNumber(sim: Simulation, { body }: AdminRequest, name: stri
   return ok(describeNumber(number));
 }
 
-function factsOf({ qualityRating, status, account }: PhoneNumber): NumberFacts {
-  return { qualityRating, status, messagingLimitTier: account.business.messagingLimitTier };
+function factsOf({ qualityRating, status, throughputLevel, account }: PhoneNumber): NumberFacts {
+  return { qualityRating, status, throughputLevel, messagingLimitTier: account.business.messagingLimitTier };
 }
 
 function publish({ callbacks, now }: Simulation, account: Account, field: string, value: string): void {
