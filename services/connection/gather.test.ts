@@ -44,7 +44,7 @@ test("what comes while a batch is under way goes with the next, and none is larg
 });
 
 test("after a batch of several the next call waits a little for more", async () => {
-  const { batches, add } = collecting();
+  const { batches, add } = collecting(2, 60_000);
   await Promise.all([add(1), add(2)]);
   const third = add(3);
   await new Promise(setImmediate);
