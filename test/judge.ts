@@ -88,7 +88,7 @@ export async function statusesOf(run: RunFile, wamid: string): Promise<string[]>
 
 const ledgerSchema = z.looseObject({ state: z.string().optional() });
 
-/** The ledger's state of an accepted message, such as MESSAGE_STATE_READ. */
+/** The ledger's state of an accepted message, such as read. */
 export async function ledgerState(run: RunFile, wamid: string): Promise<string> {
   const url = `${run.gateway}/heliograph/v1/messages/${encodeURIComponent(wamid)}`;
   const row = ledgerSchema.parse(await getJson(url, { authorization: `Bearer ${run.token}` }));

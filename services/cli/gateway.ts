@@ -1,9 +1,7 @@
 // The REST API as a client sees it.
-import { fromJson } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { fromWamid } from "#dialects/message-id.ts";
 import { type Code, ServiceError } from "#lib/errors.ts";
-import { type Message, MessageSchema } from "#proto/heliograph/messages/v1/messages_pb.ts";
 
 export type Gateway = {
   /** Without a slash at the end. */
@@ -54,13 +52,18 @@ export async function postMessage(
   return { messageId: fromWamid(id) ?? id, id };
 }
 
+const messageSchema = z.looseObject({ state: z.string(), reason: z.string().default("") });
+
+/** A message as the REST API shows it. */
+export type ShownMessage = z.output<typeof messageSchema>;
+
 /** Undefined while the gateway, or what is behind it, is away. */
-export async function fetchMessage(gateway: Gateway, messageId: string): Promise<Message | undefined> {
+export async function fetchMessage(gateway: Gateway, messageId: string): Promise<ShownMessage | undefined> {
   const answer = await ask(gateway, `/heliograph/v1/messages/${messageId}`, {}).catch(() => undefined);
   if (answer === undefined || answer.status >= 500) return undefined;
   if (answer.status !== 200)
     throw new ServiceError(codeOf(answer.status), "refused", refusalText(answer.status, answer.text));
-  return fromJson(MessageSchema, z.json().parse(parseJson(answer.text)), { ignoreUnknownFields: true });
+  return messageSchema.parse(parseJson(answer.text));
 }
 
 type Answer = { status: number; text: string };

@@ -94,6 +94,7 @@ const table = {
   // The outcome.
   upstream_refused: messaging(131000, 500, "Something went wrong"),
   upstream_unavailable: messaging(131016, 503, unavailable),
+  cancelled: messaging(131000, 500, "Something went wrong"),
   expired: messaging(131000, 500, "Something went wrong"),
   unknown_outcome: messaging(131000, 500, "Something went wrong"),
   internal: messaging(131000, 500, "Something went wrong"),

@@ -135,6 +135,12 @@ const refused: [sentence: string, body: unknown, reason: CloudReason, details: s
   ["a text that is a number", text({ text: { body: 7 } }), "content_invalid", "text.body must be a string"],
   ["a text with NUL", text({ text: { body: "a\0" } }), "content_invalid", "text.body must not contain NUL"],
   [
+    "a text with half a surrogate pair",
+    text({ text: { body: "a\ud83d" } }),
+    "content_invalid",
+    "text.body must be valid Unicode, without half a surrogate pair",
+  ],
+  [
     "a text of 4097 characters",
     text({ text: { body: "é".repeat(4097) } }),
     "text_too_long",

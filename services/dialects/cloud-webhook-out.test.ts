@@ -60,7 +60,23 @@ const statuses: [sentence: string, event: MessageInitShape<typeof MessageEventSc
         errors: [{ code: 131047, title: "t", message: "t", error_data: { details: "d" }, href: "h" }],
       },
     ],
-    ["cancelled has no status", { verb: "cancelled" }, undefined],
+    [
+      "cancelled is failed with 131000, since an accepted id always comes to an end",
+      { verb: "cancelled", reason: "cancelled" },
+      {
+        ...status,
+        status: "failed",
+        errors: [
+          {
+            code: 131000,
+            title: "Something went wrong",
+            message: "Something went wrong",
+            error_data: { details: "cancelled by the business" },
+            href: "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
+          },
+        ],
+      },
+    ],
     ["unknown has no status", { verb: "unknown" }, undefined],
   ];
 for (const [sentence, event, expected] of statuses) {

@@ -16,7 +16,7 @@ type CloudWebhookEntry = { id: string; time?: number; changes: [{ field: string;
 
 export type CloudWebhookBody = { object: "whatsapp_business_account"; entry: [CloudWebhookEntry] };
 
-/** The status of a message of ours; undefined where Meta's dialect has none: cancelled and unknown. */
+/** The status of a message of ours; undefined while its outcome is unknown, for which Meta's dialect has no word. */
 export function messageEventBody(event: MessageEvent): CloudWebhookBody | undefined {
   const status = statusOfVerb.get(event.verb);
   if (status === undefined) return undefined;
@@ -38,10 +38,12 @@ const statusOfVerb = new Map([
   ["read", "read"],
   ["failed", "failed"],
   ["expired", "failed"],
+  ["cancelled", "failed"],
 ]);
 
 function failureOf({ verb, reason, errors }: MessageEvent): readonly ErrorFields[] {
   if (errors.length > 0) return errors;
+  if (verb === "cancelled") return [messageError("cancelled", "cancelled by the business")];
   return [messageError(verb === "expired" ? "expired" : "internal", reason === "" ? verb : reason)];
 }
 

@@ -94,7 +94,7 @@ function bodyBytes({ headers, routeOptions }: FastifyRequest): number {
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): void {
-  const { status, body, retryAfterSeconds } = toCloudAnswer(error, request.id);
+  const { status, body, retryAfterSeconds } = toCloudAnswer(error, request.id, request.routeOptions.bodyLimit);
   // Requests refused for their number are counted; a line for each would add to the load.
   if (status >= 500 && !(error instanceof ServiceError && error.reason === "overloaded")) {
     const fields = {

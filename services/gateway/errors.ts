@@ -22,9 +22,9 @@ export type CloudAnswer = {
   retryAfterSeconds?: number;
 };
 
-/** What the client is told of an error. */
-export function toCloudAnswer(error: unknown, fbtraceId: string): CloudAnswer {
-  const { reason, details } = describe(error);
+/** What the client is told of an error. `bodyLimitBytes` is that of the route. */
+export function toCloudAnswer(error: unknown, fbtraceId: string, bodyLimitBytes: number): CloudAnswer {
+  const { reason, details = reason === "body_too_large" ? limitInWords(bodyLimitBytes) : undefined } = describe(error);
   const status = httpStatus(reason);
   const body = errorBody(reason, { fbtraceId, ...(details !== undefined && { details }) });
   const isPassing = status >= 500 && reason !== "internal";
@@ -34,6 +34,10 @@ export function toCloudAnswer(error: unknown, fbtraceId: string): CloudAnswer {
 }
 
 const defaultRetryMs = 1_000;
+
+function limitInWords(bytes: number): string {
+  return `body must have at most ${bytes} bytes (${bytes / 1_024} KiB)`;
+}
 
 type Description = { reason: CloudReason; details?: string };
 

@@ -11,7 +11,10 @@ import { appSecret, phoneNumberId, type Started, startTestGateway } from "./test
 let gateway: Started;
 
 before(async () => {
-  gateway = await startTestGateway({ WEBHOOK_BODY_LIMIT_KIB: "32" });
+  gateway = await startTestGateway({
+    WEBHOOK_BODY_LIMIT_KIB: "32",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
+  });
 });
 after(() => gateway[Symbol.asyncDispose]());
 beforeEach(() => {
@@ -26,8 +29,8 @@ const news = JSON.stringify({
   entry: [{ id: "waba1", changes: [{ field: "messages", value }] }],
 });
 
-function deliver(body: string, signature = sign(appSecret, body)): Promise<Response> {
-  const headers = { "content-type": "application/json", "x-hub-signature-256": signature };
+function deliver(body: string, signature = sign(appSecret, body), more: Record<string, string> = {}) {
+  const headers = { "content-type": "application/json", "x-hub-signature-256": signature, ...more };
   return fetch(`${gateway.api}/webhooks/meta`, { method: "POST", headers, body });
 }
 
@@ -51,6 +54,12 @@ test("signed news are in the ledger before 200", async () => {
   const response = await deliver(news);
   assert.deepEqual([response.status, await response.text()], [200, "EVENT_RECEIVED"]);
   assert.equal(gateway.peers.ingested[0]?.statuses[0]?.wamid, "wamid.A");
+});
+
+test("a trace that comes with the news goes on in the ledger", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  assert.equal((await deliver(news, sign(appSecret, news), { traceparent })).status, 200);
+  assert.match(gateway.peers.trace ?? "", /^00-0af7651916cd43dd8448eb211c80319c-/);
 });
 
 test("a body signed over escaped text passes, because raw bytes are verified", async () => {

@@ -23,6 +23,7 @@ export function followNumbers({ messages, log }: Options): Numbers {
   let known: ReadonlyMap<string, PhoneNumber> = new Map();
   let following = false;
   let lostAt = Number.NEGATIVE_INFINITY;
+  let tries = 0;
   let told = Promise.withResolvers<void>();
 
   function setFollowing(value: boolean, why?: unknown): void {
@@ -40,6 +41,7 @@ export function followNumbers({ messages, log }: Options): Numbers {
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
+    tries += 1;
     const fresh = new Map<string, PhoneNumber>();
     try {
       for await (const { change } of messages.watchNumbers({}, { signal })) {
@@ -52,7 +54,9 @@ export function followNumbers({ messages, log }: Options): Numbers {
       }
       setFollowing(false);
     } catch (error) {
-      if (!signal.aborted) setFollowing(false, error);
+      if (signal.aborted) return;
+      if (tries === 1 && !following) log.warn({ err: error }, "numbers are not known yet, asking again");
+      setFollowing(false, error);
     }
   }
 

@@ -77,6 +77,15 @@ test("marketing goes in bulk unless the client says otherwise", async () => {
   ]);
 });
 
+test("a time to live travels in seconds, and is the number's own where none is named", async () => {
+  await post(gateway, textMessage(), { headers: { "heliograph-ttl": "90" } });
+  await post(gateway, textMessage());
+  assert.deepEqual(
+    gateway.peers.sent.map(({ ttlSeconds }) => ttlSeconds),
+    [90, 0],
+  );
+});
+
 test("the idempotency key and the hash of the body are handed on, and the first id is answered", async () => {
   const headers = { "idempotency-key": "order-7" };
   const first = await post(gateway, textMessage(), { headers });
@@ -127,7 +136,8 @@ test("a message can be looked up by either id", async () => {
   for (const id of [messageId, toWamid(messageId)]) {
     const url = `${gateway.api}/heliograph/v1/messages/${id}`;
     const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
-    assert.deepEqual(await response.json(), { messageId, phoneNumberId, recipient: "15550001111", attempt: 1 });
+    const shown = { id: toWamid(messageId), messageId, phoneNumberId, recipient: "15550001111" };
+    assert.deepEqual(await response.json(), { ...shown, attempt: 1, state: "sent", lane: "reply" });
   }
 });
 

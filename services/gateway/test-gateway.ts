@@ -4,10 +4,15 @@ import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type GrpcServer, serve, startGrpc } from "#lib/grpc.ts";
 import { createRegistry } from "#lib/http.ts";
+import { currentTraceparent } from "#lib/telemetry.ts";
 import { type MarkReadRequest, UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import {
+  type CancelMessagesRequest,
   type IngestRequest,
+  Lane,
+  type ListMessagesRequest,
   MessagesService,
+  MessageState,
   NumberSchema,
   type SendRequest,
   type WatchNumbersResponseSchema,
@@ -33,8 +38,12 @@ export const token = "test-token";
 export type Peers = {
   sent: SendRequest[];
   ingested: IngestRequest[];
+  /** The traceparent of the last ingest. */
+  trace: string | undefined;
   read: MarkReadRequest[];
   checked: CheckTemplateMessageRequest[];
+  listed: ListMessagesRequest[];
+  cancelled: CancelMessagesRequest[];
   /** Thrown by the next calls, one each, before anything is recorded as taken. */
   faults: Error[];
   verdict: CheckTemplateMessageResponse["verdict"];
@@ -53,12 +62,45 @@ function messagesService(peers: Peers, address: () => string) {
       const fault = peers.faults.shift();
       if (fault !== undefined) throw fault;
       peers.ingested.push(request);
+      peers.trace = currentTraceparent();
       return {};
     },
     async getMessage({ messageId }) {
       const fault = peers.faults.shift();
       if (fault !== undefined) throw fault;
-      return { message: { messageId, phoneNumberId, recipient: "15550001111", attempt: 1 } };
+      return {
+        message: {
+          messageId,
+          phoneNumberId,
+          recipient: "15550001111",
+          attempt: 1,
+          state: MessageState.SENT,
+          lane: Lane.REPLY,
+        },
+      };
+    },
+    async listMessages(request) {
+      peers.listed.push(request);
+      const isLast = request.pageToken !== "";
+      return {
+        messages: isLast
+          ? []
+          : [
+              {
+                messageId: "01936b2e-7c4a-7d10-8f3e-1a2b3c4d5e6f",
+                phoneNumberId,
+                state: MessageState.READ,
+                lane: Lane.REPLY,
+              },
+            ],
+        nextPageToken: isLast ? "" : "next",
+      };
+    },
+    async cancelMessages(request) {
+      const fault = peers.faults.shift();
+      if (fault !== undefined) throw fault;
+      peers.cancelled.push(request);
+      return { cancelled: 3n };
     },
     async *watchNumbers(_request, { signal }): AsyncGenerator<MessageInitShape<typeof WatchNumbersResponseSchema>> {
       const number = { phoneNumberId, wabaId: "waba1", displayPhoneNumber: "15550009999" };
@@ -105,7 +147,17 @@ export type Started = AsyncDisposable & {
 
 export async function startTestGateway(env: Record<string, string> = {}): Promise<Started> {
   await using opened = new AsyncDisposableStack();
-  const peers: Peers = { sent: [], ingested: [], read: [], checked: [], faults: [], verdict: sendable("UTILITY") };
+  const peers: Peers = {
+    sent: [],
+    ingested: [],
+    trace: undefined,
+    read: [],
+    checked: [],
+    listed: [],
+    cancelled: [],
+    faults: [],
+    verdict: sendable("UTILITY"),
+  };
   let server: GrpcServer | undefined;
   const services = [messagesService(peers, () => server?.address ?? ""), ...otherServices(peers)];
   const listen = async (port: number): Promise<GrpcServer> => {

@@ -1,13 +1,16 @@
 // One commit of the ledger: load what the items touch, decide, save. Statements of a beat go out together, without waiting for
 // each other. Locks are taken in one order everywhere: leases, messages, keys, inbound, contacts, each by its key.
 import { ServiceError } from "#lib/errors.ts";
+import { faultPoint, isSwitchedOff } from "#lib/fault-points.ts";
 import { enqueue } from "#lib/outbox.ts";
 import type { Queryable } from "#lib/postgres.ts";
-import { type Answer, decideBatch, type Decision, type Item, keyOf } from "./domain/batch.ts";
+import { type Answer, decideBatch, type Decision, type Item, keyOf, type Loaded } from "./domain/batch.ts";
 import { decideContacts, type InboundMessage } from "./domain/inbound.ts";
 import { accountEvent, inboundReceived, messageEvent, statusPassed } from "./events.ts";
 import type { Register } from "./register.ts";
 import {
+  deleteContents,
+  insertContents,
   insertInbound,
   insertMessages,
   insertUnparsed,
@@ -20,6 +23,10 @@ import {
 } from "./store/ledger.ts";
 
 const keyLifeMs = 48 * 3_600_000;
+
+// A copy of the service that freezes between two statements must not hold up the others for long: its transaction is ended,
+// and who waits for its rows gives up before that, so that the rest of a commit can go on without them.
+const begin = "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '2s'";
 
 export type Committed = {
   /** One for each item. */
@@ -37,7 +44,7 @@ export type Committed = {
 type Options = {
   /** A connection that sends queries without waiting for the answers to those before. */
   tx: Queryable;
-  register: Pick<Register, "placeOf" | "policyOf">;
+  register: Pick<Register, "placeOf" | "policyOf" | "isPassThrough">;
   now: Date;
 };
 
@@ -48,13 +55,20 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
   const accountNews = ingested.flatMap((item) => item.accountNews);
   const unparsed = ingested.flatMap((item) => item.unparsed);
   const [, leases, messages, keys, newInbound] = await Promise.all([
-    tx.query("begin"),
+    tx.query(begin),
     shareLeases(tx, leasesOf(items)),
     lockMessages(tx, messagesOf(items)),
     reserveKeys(tx, keysOf(items), new Date(now.getTime() - keyLifeMs)),
-    insertInbound(tx, inbound, now),
+    insertInbound(tx, inbound, { isPassThrough: register.isPassThrough, now }),
   ]);
-  const decision = decideBatch(items, { leases, messages, keys, policyOf: register.policyOf, now });
+  const decision = decideBatch(items, {
+    leases: fenceOf(items, leases),
+    messages,
+    keys,
+    policyOf: register.policyOf,
+    isPassThrough: register.isPassThrough,
+    now,
+  });
   refuseStolenIds(decision);
   const received = firsts(inbound, newInbound);
   const events = [
@@ -65,13 +79,17 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
   ];
   await Promise.all([
     insertMessages(tx, decision.inserted),
+    insertContents(tx, decision.inserted),
     updateMessages(tx, decision.changed),
+    deleteContents(tx, decision.spent),
     upsertContacts(tx, decideContacts(received, now)),
     insertUnparsed(tx, unparsed, now),
     enqueue(tx, "messages", events),
   ]);
   // Not sent along with the others: one that failed before it reached the wire would not stop it.
+  for (const { kind } of items) faultPoint(`commit.${kind}.before`);
   await tx.query("commit");
+  for (const { kind } of items) faultPoint(`commit.${kind}.after`);
   return {
     answers: decision.answers,
     decision,
@@ -81,6 +99,16 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
     wakes: wakesOf(decision, now),
     hasEvents: events.length > 0,
   };
+}
+
+/** The leases; with the fence switched off, whatever term each Begin claims. */
+function fenceOf(items: readonly Item[], leases: Loaded["leases"]): Loaded["leases"] {
+  if (!isSwitchedOff("fence")) return leases;
+  return new Map(
+    items.flatMap((item) =>
+      item.kind === "begin" ? [[item.phoneNumberId, { term: item.term, state: "held" }] as const] : [],
+    ),
+  );
 }
 
 /** The numbers whose term must hold until the commit. */
@@ -114,6 +142,7 @@ function messagesOf(items: readonly Item[]): string[] {
         for (const { messageId } of item.reports) if (messageId !== undefined) messageIds.add(messageId);
         break;
       case "sweep":
+      case "cancel":
         for (const messageId of item.messageIds) messageIds.add(messageId);
         break;
     }
@@ -152,8 +181,10 @@ function firsts(inbound: readonly InboundMessage[], wamids: ReadonlySet<string>)
 
 function wakesOf({ inserted, changed }: Decision, now: Date): Set<string> {
   const wakes = new Set(inserted.map(({ phoneNumberId }) => phoneNumberId));
-  for (const { state, dueAt, phoneNumberId } of changed) {
-    if (state === "accepted" && dueAt <= now) wakes.add(phoneNumberId);
+  for (const { message } of changed) {
+    const { state, dueAt, phoneNumberId } = message;
+    // What was queued behind a cancelled message may go.
+    if ((state === "accepted" && dueAt <= now) || state === "cancelled") wakes.add(phoneNumberId);
   }
   return wakes;
 }

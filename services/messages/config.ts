@@ -16,6 +16,12 @@ const schema = z.object({
   STOP_AFTER_MS: durationMs.default(10_000),
   /** After how long without a Finish nobody knows any more what became of a message. */
   FINISH_TIMEOUT_MS: durationMs.default(60_000),
+  /** How long it is kept what was said, counted from the end of its day; then the day goes within six hours. */
+  CONTENT_DAYS: z.coerce.number().int().min(1).default(30),
+  /** The same for ids, states and times of our messages. A message may live 30 days, and its last status come 30 days later. */
+  MESSAGE_DAYS: z.coerce.number().int().min(61).default(90),
+  /** How often contents of pass-through numbers are looked after. */
+  FORGET_EVERY_MS: durationMs.default(10_000),
   /** Where traces go; empty: nowhere. */
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
 });
@@ -25,7 +31,12 @@ export type Config = z.infer<typeof schema>;
 /** Throws with every fault listed. */
 export function readConfig(env: Record<string, string | undefined> = process.env): Config {
   const config = readEnv(schema, env);
-  const { RENEW_EVERY_MS, STOP_AFTER_MS, LEASE_MS } = config;
-  if (RENEW_EVERY_MS < STOP_AFTER_MS && STOP_AFTER_MS < LEASE_MS) return config;
-  throw new ConfigError(["RENEW_EVERY_MS must be less than STOP_AFTER_MS, and that less than LEASE_MS"]);
+  const { RENEW_EVERY_MS, STOP_AFTER_MS, LEASE_MS, CONTENT_DAYS, MESSAGE_DAYS } = config;
+  const faults: string[] = [];
+  if (RENEW_EVERY_MS >= STOP_AFTER_MS || STOP_AFTER_MS >= LEASE_MS) {
+    faults.push("RENEW_EVERY_MS must be less than STOP_AFTER_MS, and that less than LEASE_MS");
+  }
+  if (CONTENT_DAYS > MESSAGE_DAYS) faults.push("CONTENT_DAYS must be at most MESSAGE_DAYS");
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
 }

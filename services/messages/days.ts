@@ -2,8 +2,8 @@
 import { loop } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
-import { dayOf, daysAround, firstMessageId, isClosed } from "./domain/partitions.ts";
-import { createPartitions, hasOpenMessages, loadFirstDay } from "./store/partitions.ts";
+import { dayOf, daysAround, firstMessageId, isClosed, startOfDay } from "./domain/partitions.ts";
+import { createPartitions, hasOpenMessages, loadDays } from "./store/partitions.ts";
 
 export type Days = AsyncDisposable & {
   /** Makes the partition of the day that holds this instant, unless it is known to be there. */
@@ -18,15 +18,16 @@ const everyMs = 3_600_000;
 
 /** Resolves when the partitions around now are there. */
 export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
-  const known = new Set<string>();
-  let first = (await loadFirstDay(db)) ?? dayOf(now());
+  /** By when they begin. */
+  const known = new Set<number>();
+  let first = (await loadDays(db))[0] ?? dayOf(now());
 
   async function create(at: Date): Promise<void> {
-    const wanted = new Map([dayOf(at), ...daysAround(now())].map((day) => [day.name, day]));
-    for (const name of known) wanted.delete(name);
+    const wanted = new Map([dayOf(at), ...daysAround(now())].map((day) => [day.from.getTime(), day]));
+    for (const start of known) wanted.delete(start);
     if (wanted.size === 0) return;
     await transaction(db, (tx) => createPartitions(tx, [...wanted.values()]));
-    for (const name of wanted.keys()) known.add(name);
+    for (const start of wanted.keys()) known.add(start);
   }
 
   async function raiseFloor(): Promise<void> {
@@ -46,7 +47,7 @@ export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
     },
   });
   return {
-    ensure: (at) => (known.has(dayOf(at).name) ? Promise.resolve() : create(at)),
+    ensure: (at) => (known.has(startOfDay(at)) ? Promise.resolve() : create(at)),
     floor: () => firstMessageId(first.from),
     [Symbol.asyncDispose]: () => creating[Symbol.asyncDispose](),
   };

@@ -8,7 +8,7 @@ import type { Metrics } from "./metrics.ts";
 import type { Register } from "./register.ts";
 import type { Renewals } from "./renewals.ts";
 import { hints } from "./topology.ts";
-import { parseAcquire, parseCount, parsePhoneNumberId, parseProof } from "./wire.ts";
+import { parseAcquire, parseCount, parsePhoneNumberId, parseProof, parseStanding } from "./wire.ts";
 import { toNumber } from "./wire-out.ts";
 
 export type LeaseDependencies = {
@@ -63,11 +63,16 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
     async renew(request) {
       const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
       const term = parseCount("term", request.term);
+      const standing = parseStanding(request.standing);
       const renewed = await renewals.renew({ phoneNumberId, term });
       if (renewed === undefined) throw fenced(phoneNumberId, term);
       const entry = register.get(phoneNumberId);
       // A number that is not declared any more has no work for its holder.
       if (entry === undefined) return { workDue: false, handOver: true };
+      if (standing !== (entry.connection?.standing ?? "")) {
+        await leasing.noteStanding({ phoneNumberId, term, standing });
+        onChange();
+      }
       return { ...renewed, number: toNumber(entry) };
     },
 

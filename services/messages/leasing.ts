@@ -15,6 +15,7 @@ import {
   saveDraining,
   saveEnd,
   saveGrant,
+  saveStanding,
 } from "./store/leases.ts";
 import { updateMessages } from "./store/ledger.ts";
 
@@ -30,6 +31,8 @@ export type Leasing = {
   acquire(phoneNumberId: string, asker: Asker): Promise<Acquired>;
   /** Whether that term was the lease's. */
   end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean>;
+  /** What the holder says of itself; that of a term which is over is ignored. */
+  noteStanding(standing: { phoneNumberId: string; term: number; standing: string }): Promise<void>;
   /** Tells of leases whose time ran out, and of those renewed after it did; how many there were. */
   noteLapses(): Promise<number>;
 };
@@ -47,6 +50,7 @@ export function createLeasing(dependencies: Dependencies): Leasing {
   return {
     acquire: (phoneNumberId, asker) => transaction(db, (tx) => acquire(tx, dependencies, phoneNumberId, asker)),
     end: (phoneNumberId, term, how) => transaction(db, (tx) => end(tx, dependencies, phoneNumberId, term, how)),
+    noteStanding: (standing) => saveStanding(db, standing),
     noteLapses: () => transaction(db, (tx) => noteLapses(tx, dependencies)),
   };
 }
@@ -104,7 +108,7 @@ async function takeOver(
   const steps = left.map((message) => next(message, { kind: "takeover", term }, at, policy));
   await updateMessages(
     tx,
-    steps.map(({ row }) => row),
+    steps.map(({ row, transition }) => ({ message: row, transitions: transition === undefined ? [] : [transition] })),
   );
   return steps.flatMap(({ row, news }) => news.map((one) => messageEvent({ message: row, news: one }, place)));
 }

@@ -12,8 +12,8 @@ export type LedgerQueue = {
   /** Resolves with the item's answer. Rejects with RESOURCE_EXHAUSTED when too much waits, UNAVAILABLE after close. */
   put(item: Item): Promise<Answer>;
   /**
-   * What to commit next, oldest first; empty only after close, when all is taken. While `isBusy` it gathers before: at most
-   * 3 ms if a Send or a Begin waits, whose callers hold up a message, else 10 ms. Not busy, a single item goes at once.
+   * What to commit next, oldest first; empty only after close, when all is taken. While `isBusy` it gathers before, at most for
+   * `hurriedMs` if a Send or a Begin waits, whose callers hold up a message, else `patientMs`. Not busy, an item goes at once.
    */
   take(isBusy: boolean): Promise<readonly Entry[]>;
   depth(): number;
@@ -23,8 +23,9 @@ export type LedgerQueue = {
 
 /** Rows in one commit, unless a single item has more. */
 const maxWeight = 256;
-const hurriedMs = 3;
-const patientMs = 10;
+// Measured at 150 msg/s, ledger only: without a wait 5 commits and 1.9 ms of Postgres' CPU a message, with 3 ms 1.5 and 1.5, with
+// 10 ms 0.6 and 0.9; a Send is accepted within 9 ms (p99) with 3.
+const defaultWaits = { hurriedMs: 3, patientMs: 10 };
 // With more than this waiting Postgres is slower than what comes in; taking on more would only hold memory.
 const maxDepth = 10_000;
 const overloadedRetryMs = 1_000;
@@ -40,7 +41,7 @@ type State = {
   onChange: () => void;
 };
 
-export function createLedgerQueue(): LedgerQueue {
+export function createLedgerQueue({ hurriedMs, patientMs } = defaultWaits): LedgerQueue {
   const state: State = {
     entries: [],
     weight: 0,
@@ -95,7 +96,7 @@ function gathered(state: State): Promise<void> {
       if (!isFull && state.goBy >= armedFor) return;
       clearTimeout(timer);
       armedFor = state.goBy;
-      const waitMs = isFull ? 0 : state.goBy - performance.now();
+      const waitMs = isFull ? 0 : Math.ceil(state.goBy - performance.now());
       if (waitMs <= 0) resolve();
       else timer = setTimeout(resolve, waitMs);
     };
@@ -135,6 +136,7 @@ function weightOf(item: Item): number {
     case "ingest":
       return item.reports.length + item.inbound.length + item.accountNews.length + item.unparsed.length;
     case "sweep":
+    case "cancel":
       return item.messageIds.length;
   }
 }

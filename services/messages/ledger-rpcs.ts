@@ -1,4 +1,4 @@
-// The RPCs about messages, in the order of the contract.
+// The RPCs that move messages, in the order of the contract.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
@@ -21,10 +21,9 @@ import type { QueueCounts } from "./queue-counts.ts";
 import type { Register } from "./register.ts";
 import { resolveIngest } from "./resolve.ts";
 import { claimMessages, loadClaimFrame, loadWamids } from "./store/claim.ts";
-import { loadMessage } from "./store/lookup.ts";
 import { parseBegin, parseCount, parseFinish, parseMessageId, parsePhoneNumberId, parseSend } from "./wire.ts";
 import { parseIngest } from "./wire-ingest.ts";
-import { toClaimed, toMessage } from "./wire-out.ts";
+import { toClaimed } from "./wire-out.ts";
 
 export type LedgerDependencies = {
   db: Queryable;
@@ -37,6 +36,8 @@ export type LedgerDependencies = {
 };
 
 const overloadedRetryMs = 5_000;
+/** In each lane: an answer must stay well below the limit of a gRPC message. */
+const maxClaimed = 250;
 // Nobody tells when a quoted message was sent at last, so its quotes are claimed for again after this long.
 const quotesDueMs = 1_000;
 
@@ -44,15 +45,6 @@ export function ledgerHandlers(dependencies: LedgerDependencies) {
   const { db, ledger, register, now } = dependencies;
   return {
     send: (request) => send(dependencies, request),
-
-    async getMessage(request) {
-      const messageId = parseMessageId(request.messageId);
-      const message = await loadMessage(db, messageId);
-      if (message === undefined) {
-        throw new ServiceError("NOT_FOUND", "message_unknown", `message ${messageId} is not known`);
-      }
-      return { message: toMessage(message) };
-    },
 
     claim: (request) => claim(dependencies, request),
 
@@ -103,7 +95,8 @@ async function claim(
   const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
   const term = parseCount("term", request.term);
   const heldMessageIds = request.heldMessageIds.map(parseMessageId);
-  const { replyLimit, bulkLimit } = request;
+  const replyLimit = Math.min(request.replyLimit, maxClaimed);
+  const bulkLimit = Math.min(request.bulkLimit, maxClaimed);
   const at = now();
   const asked = { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now: at, floor: days.floor() };
   const [frame, rows] = await Promise.all([loadClaimFrame(db, asked), claimMessages(db, asked)]);

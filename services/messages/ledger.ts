@@ -8,6 +8,7 @@ import type {
   Answer,
   BatchRefusal,
   BeginItem,
+  CancelItem,
   FinishItem,
   IngestItem,
   Item,
@@ -26,6 +27,8 @@ export type Ledger = AsyncDisposable & {
   finish(item: FinishItem): Promise<void>;
   ingest(item: IngestItem): Promise<void>;
   sweep(item: SweepItem): Promise<void>;
+  /** The ids of those that will not be sent any more by this call. */
+  cancel(item: CancelItem): Promise<string[]>;
   /** Items that wait for a commit. */
   depth(): number;
 };
@@ -35,7 +38,7 @@ export type Accepted = Extract<Answer, { kind: "accepted" }>;
 type Dependencies = {
   /** Its connections send queries without waiting for the answers to those before. One is used. */
   pool: Pool;
-  register: Pick<Register, "placeOf" | "policyOf">;
+  register: Pick<Register, "placeOf" | "policyOf" | "isPassThrough">;
   now: () => Date;
   log: Log;
   /** Called after each commit, before its callers are answered. */
@@ -62,7 +65,7 @@ export function startLedger({ pool, register, now, log, onCommit, onFailure }: D
       if (isUnavailable && mayBeStale) return commit(entries, attempt);
       const mayRepeat = entries.length > 1 || (isCollision(error) && attempt < maxAttempts);
       if (isUnavailable || !mayRepeat) {
-        for (const { fail } of entries) fail(error);
+        for (const { fail } of entries) fail(toFault(error));
         return;
       }
       log.info({ err: error, items: entries.length }, "commit failed, its items go one by one");
@@ -93,6 +96,7 @@ export function startLedger({ pool, register, now, log, onCommit, onFailure }: D
     finish: async (item) => void expectKind(await queue.put(item), "done"),
     ingest: async (item) => void expectKind(await queue.put(item), "done"),
     sweep: async (item) => void expectKind(await queue.put(item), "done"),
+    cancel: async (item) => expectKind(await queue.put(item), "cancelled").messageIds,
     depth: queue.depth,
     async [Symbol.asyncDispose]() {
       queue.close();
@@ -125,8 +129,21 @@ function createWriter({ pool, register, now }: Pick<Dependencies, "pool" | "regi
 
 /** Two copies of the service met at the same row: the second try finds what the other one wrote. */
 function isCollision(error: unknown): boolean {
-  if (isUniqueViolation(error)) return true;
-  return error instanceof Error && "code" in error && (error.code === "40P01" || error.code === "40001");
+  return isUniqueViolation(error) || hasState(error, deadlockDetected);
+}
+
+const deadlockDetected = "40P01";
+const lockNotAvailable = "55P03";
+
+function hasState(error: unknown, state: string): boolean {
+  return error instanceof Error && "code" in error && error.code === state;
+}
+
+function toFault(error: unknown): unknown {
+  if (!hasState(error, lockNotAvailable)) return error;
+  return new ServiceError("UNAVAILABLE", "rows_locked", "rows are held by a commit that does not end", {
+    cause: error,
+  });
 }
 
 function expectKind<Kind extends Answer["kind"]>(answer: Answer, kind: Kind): Extract<Answer, { kind: Kind }> {

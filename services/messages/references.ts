@@ -4,10 +4,7 @@ import { z } from "zod";
 import { toWamid } from "#dialects/message-id.ts";
 import { parseVerbatimBytes } from "#dialects/verbatim-json.ts";
 
-const referring = z.looseObject({
-  context: z.looseObject({ id: z.string().optional(), from: z.string().optional() }).optional(),
-  reaction: z.looseObject({ message_id: z.string().optional() }).optional(),
-});
+const object = z.record(z.string(), z.unknown());
 
 export type Reference = {
   wamid: string;
@@ -18,8 +15,10 @@ export type Reference = {
 /** The message that this one names; undefined if it names none, or is not JSON as we know it. */
 export function referenceOf(messageJson: Uint8Array): Reference | undefined {
   const message = parse(messageJson);
-  if (message?.context?.id !== undefined) return { wamid: message.context.id, from: message.context.from };
-  const reacted = message?.reaction?.message_id;
+  const context = object.safeParse(message?.["context"]).data;
+  const quoted = textOf(context, "id");
+  if (quoted !== undefined) return { wamid: quoted, from: textOf(context, "from") };
+  const reacted = textOf(object.safeParse(message?.["reaction"]).data, "message_id");
   return reacted === undefined ? undefined : { wamid: reacted, from: undefined };
 }
 
@@ -27,22 +26,29 @@ export function referenceOf(messageJson: Uint8Array): Reference | undefined {
 export function withOurId(messageJson: Uint8Array, messageId: string): Uint8Array {
   const message = parse(messageJson);
   if (message === undefined) return messageJson;
+  const context = object.safeParse(message["context"]).data;
+  const reaction = object.safeParse(message["reaction"]).data;
   const id = toWamid(messageId);
-  const { context, reaction } = message;
-  return Buffer.from(
-    JSON.stringify({
-      ...message,
-      ...(context?.id !== undefined && { context: { ...context, id } }),
-      ...(context?.id === undefined &&
-        reaction?.message_id !== undefined && { reaction: { ...reaction, message_id: id } }),
-    }),
-  );
+  if (textOf(context, "id") !== undefined) return toBytes({ ...message, context: { ...context, id } });
+  if (textOf(reaction, "message_id") === undefined) return messageJson;
+  return toBytes({ ...message, reaction: { ...reaction, message_id: id } });
 }
 
-function parse(messageJson: Uint8Array): z.infer<typeof referring> | undefined {
+type Json = z.infer<typeof object>;
+
+function parse(messageJson: Uint8Array): Json | undefined {
   try {
-    return referring.safeParse(parseVerbatimBytes(messageJson)).data;
+    return object.safeParse(parseVerbatimBytes(messageJson)).data;
   } catch {
     return undefined;
   }
+}
+
+function textOf(json: Json | undefined, key: string): string | undefined {
+  const value = json?.[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+function toBytes(json: Json): Uint8Array {
+  return Buffer.from(JSON.stringify(json));
 }

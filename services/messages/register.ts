@@ -19,6 +19,7 @@ export type Register = AsyncDisposable & {
   all(): Entry[];
   placeOf(phoneNumberId: string): Place;
   policyOf(phoneNumberId: string): Policy;
+  isPassThrough(phoneNumberId: string): boolean;
   /** Resolves when every change is known that was committed before the call. */
   refresh(): Promise<void>;
   /** Calls `listener` with each entry that changed, removed ones too. Returns what ends it. */
@@ -66,6 +67,7 @@ export async function startRegister({ db, nc, finishTimeoutMs, log }: Dependenci
       const { unknownPolicy, unknownTimeoutSeconds } = known.numbers.get(phoneNumberId)?.number.spec ?? undeclared;
       return { unknownPolicy, unknownTimeoutMs: unknownTimeoutSeconds * 1_000, finishTimeoutMs };
     },
+    isPassThrough: (phoneNumberId) => known.numbers.get(phoneNumberId)?.number.spec.contentPolicy === "pass_through",
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -104,7 +106,7 @@ function learn(known: Known, { numbers, connections }: Changes): Entry[] {
 }
 
 function isSameConnection(a: ConnectionRecord | undefined, b: ConnectionRecord): boolean {
-  return a !== undefined && a.term === b.term && a.connected === b.connected;
+  return a !== undefined && a.term === b.term && a.connected === b.connected && a.standing === b.standing;
 }
 
 /** Calls that come during a run share the run after it, which sees all that was there when they came. */

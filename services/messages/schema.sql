@@ -15,6 +15,12 @@ CREATE TABLE messages.contacts (
 )
 WITH (fillfactor='80');
 
+CREATE TABLE messages.contents (
+    message_id uuid NOT NULL,
+    content bytea NOT NULL
+)
+PARTITION BY RANGE (message_id);
+
 CREATE TABLE messages.idempotency_keys (
     phone_number_id text NOT NULL,
     key text NOT NULL,
@@ -31,7 +37,8 @@ CREATE TABLE messages.inbound (
     type text NOT NULL,
     message_json bytea,
     context_message_id uuid,
-    received_at timestamp with time zone NOT NULL
+    received_at timestamp with time zone NOT NULL,
+    pass_through boolean NOT NULL
 )
 PARTITION BY RANGE (at);
 
@@ -43,7 +50,8 @@ CREATE TABLE messages.inbound_default (
     type text CONSTRAINT inbound_type_not_null NOT NULL,
     message_json bytea,
     context_message_id uuid,
-    received_at timestamp with time zone CONSTRAINT inbound_received_at_not_null NOT NULL
+    received_at timestamp with time zone CONSTRAINT inbound_received_at_not_null NOT NULL,
+    pass_through boolean CONSTRAINT inbound_pass_through_not_null NOT NULL
 );
 
 CREATE TABLE messages.lease_renewals (
@@ -66,6 +74,7 @@ CREATE TABLE messages.leases (
     proof text,
     lapsed boolean NOT NULL,
     granted_at timestamp with time zone NOT NULL,
+    standing text NOT NULL,
     changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
     CONSTRAINT leases_cause_check CHECK ((cause = ANY (ARRAY['first'::text, 'released'::text, 'restarted'::text, 'expired'::text, 'revoked'::text]))),
     CONSTRAINT leases_ended_check CHECK ((ended = ANY (ARRAY['released'::text, 'revoked'::text]))),
@@ -95,7 +104,6 @@ END) STORED,
     term bigint NOT NULL,
     due_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
-    content bytea,
     category text NOT NULL,
     template_name text NOT NULL,
     template_language text NOT NULL,
@@ -114,6 +122,7 @@ END) STORED,
     delivered_at timestamp with time zone,
     read_at timestamp with time zone,
     failed_at timestamp with time zone,
+    history text DEFAULT ''::text NOT NULL,
     CONSTRAINT messages_lane_check CHECK ((lane = ANY (ARRAY['reply'::text, 'bulk'::text]))),
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['accepted'::text, 'waiting'::text, 'sending'::text, 'sent'::text, 'delivered'::text, 'read'::text, 'failed'::text, 'expired'::text, 'cancelled'::text, 'unknown'::text])))
 )
@@ -179,6 +188,9 @@ ALTER TABLE ONLY messages.accounts
 ALTER TABLE ONLY messages.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (phone_number_id, wa_id);
 
+ALTER TABLE ONLY messages.contents
+    ADD CONSTRAINT contents_pkey PRIMARY KEY (message_id);
+
 ALTER TABLE ONLY messages.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (phone_number_id, key);
 
@@ -208,6 +220,10 @@ ALTER TABLE ONLY messages.unparsed_updates
 
 CREATE INDEX idempotency_keys_created_at ON messages.idempotency_keys USING btree (created_at);
 
+CREATE INDEX inbound_passing ON ONLY messages.inbound USING btree (received_at) WHERE (pass_through AND (message_json IS NOT NULL));
+
+CREATE INDEX inbound_default_received_at_idx ON messages.inbound_default USING btree (received_at) WHERE (pass_through AND (message_json IS NOT NULL));
+
 CREATE INDEX leases_changed_in ON messages.leases USING btree (changed_in);
 
 CREATE INDEX messages_claim ON ONLY messages.messages USING btree (phone_number_id, lane, due_at, seq) WHERE (open_state = ANY (ARRAY['accepted'::text, 'waiting'::text]));
@@ -220,6 +236,8 @@ CREATE INDEX messages_holds ON ONLY messages.messages USING btree (phone_number_
 
 CREATE INDEX messages_quotes ON ONLY messages.messages USING btree (phone_number_id) WHERE ((open_state = ANY (ARRAY['accepted'::text, 'waiting'::text])) AND (context_message_id IS NOT NULL));
 
+CREATE INDEX messages_recipient ON ONLY messages.messages USING btree (recipient, message_id);
+
 CREATE INDEX messages_sending ON ONLY messages.messages USING btree (phone_number_id, term) WHERE (open_state = 'sending'::text);
 
 CREATE INDEX messages_wamid ON ONLY messages.messages USING btree (wamid) WHERE (wamid IS NOT NULL);
@@ -229,6 +247,8 @@ CREATE INDEX numbers_changed_in ON messages.numbers USING btree (changed_in);
 CREATE UNIQUE INDEX numbers_display_phone_number ON messages.numbers USING btree (display_phone_number) WHERE (removed_at IS NULL);
 
 ALTER INDEX messages.inbound_pkey ATTACH PARTITION messages.inbound_default_pkey;
+
+ALTER INDEX messages.inbound_passing ATTACH PARTITION messages.inbound_default_received_at_idx;
 
 ALTER TABLE ONLY messages.numbers
     ADD CONSTRAINT numbers_waba_id_fkey FOREIGN KEY (waba_id) REFERENCES messages.accounts(waba_id);

@@ -21,7 +21,8 @@ import { messagesServer } from "./server.ts";
 import { countQueued } from "./store/claim.ts";
 import { renewLeases } from "./store/leases.ts";
 import { startSweeper } from "./sweeper.ts";
-import { ensureTopology, hints } from "./topology.ts";
+import { startRetention } from "./retention.ts";
+import { hints, keepTopology, loadStream } from "./topology.ts";
 
 type Options = {
   config: Config;
@@ -61,7 +62,7 @@ async function openStores({ config, opened, log, registry }: Process) {
   const writer = opened.use(createPool({ url, size: 1, log, applicationName: "messages ledger", pipeline: true }));
   await migrate({ pool: db, schema: "messages", directory: new URL("./migrations/", import.meta.url), log });
   const nc = opened.use(await connectNats({ url: config.NATS_URL, name: "messages", log }));
-  await ensureTopology(nc, config.NATS_REPLICAS);
+  opened.use(await keepTopology(nc, config.NATS_REPLICAS, log));
   const publisher = opened.use(startPublisher({ pool: db, schema: "messages", nc, log, registry }));
   return { db, writer, nc, publisher };
 }
@@ -95,9 +96,18 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
   };
   const leasing = createLeasing({ db, register, now, leaseMs, renewEveryMs });
   opened.use(startSweeper({ db, ledger, leasing, days, now, onLapses: onChange, log }));
-  const count = (phoneNumberId: string, most: number): Promise<number> =>
-    countQueued(db, { phoneNumberId, most, floor: days.floor() });
-  const counts = createQueueCounts(count, log);
+  opened.use(
+    startRetention({
+      db,
+      loadStream: () => loadStream(nc),
+      now,
+      contentDays: config.CONTENT_DAYS,
+      messageDays: config.MESSAGE_DAYS,
+      forgetEveryMs: config.FORGET_EVERY_MS,
+      log,
+    }),
+  );
+  const counts = createQueueCounts((phoneNumberId, most) => countQueued(db, phoneNumberId, most), log);
   const renewals = createRenewals((all) => renewLeases(db, all, { leaseMs, now: now(), floor: days.floor() }));
   const times = { stopAfterMs, renewEveryMs };
   return messagesServer({
@@ -113,6 +123,7 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
     ...times,
     tell,
     onChange,
+    onEvents: publisher.poke,
     log,
   });
 }
@@ -148,7 +159,7 @@ function observe(metrics: Metrics, committed: Committed, timing: { items: number
   metrics.commitItems.observe(timing.items);
   metrics.commitSeconds.observe(timing.durationMs / 1_000);
   if (decision.inserted.length > 0) metrics.transitions.inc({ state: "accepted" }, decision.inserted.length);
-  for (const { state } of decision.changed) metrics.transitions.inc({ state });
+  for (const { message } of decision.changed) metrics.transitions.inc({ state: message.state });
   const ingested = { inbound: received.length, passed: decision.passed.length, account: accountNews, unparsed };
   for (const [kind, count] of Object.entries(ingested)) if (count > 0) metrics.ingested.inc({ kind }, count);
 }

@@ -1,8 +1,32 @@
 // The stream of news and everyone who reads it. Made before the first publish: what nobody waits for is not kept.
+import { jetstreamManager } from "@nats-io/jetstream";
+import { loop } from "#lib/lifecycle.ts";
+import type { Log } from "#lib/log.ts";
 import { ensureStream, type NatsConnection } from "#lib/nats.ts";
 
-/** Makes the stream WA with its durable consumers, or brings them up to date. */
-export async function ensureTopology(nc: NatsConnection, replicas: number): Promise<void> {
+/**
+ * Resolves when the stream WA and its durable consumers are there. They are made again if NATS loses them with its disk; what was
+ * in them is made again by Republish.
+ */
+export async function keepTopology(nc: NatsConnection, replicas: number, log: Log): Promise<AsyncDisposable> {
+  await ensureTopology(nc, replicas);
+  const keeping = loop({
+    name: "topology",
+    intervalMs: lookEveryMs,
+    jitter: 0.2,
+    log,
+    task: () => ensureTopology(nc, replicas),
+  });
+  void (async () => {
+    for await (const { type } of nc.status()) if (type === "reconnect") keeping.wake();
+  })();
+  return keeping;
+}
+
+const lookEveryMs = 60_000;
+
+/** Makes them, or brings them up to date. */
+async function ensureTopology(nc: NatsConnection, replicas: number): Promise<void> {
   await ensureStream(nc, {
     name: "WA",
     subjects: ["wa.message.>", "wa.inbound.>", "wa.status.>", "wa.account.>", "wa.number.>"],
@@ -14,6 +38,19 @@ export async function ensureTopology(nc: NatsConnection, replicas: number): Prom
       { durable: "webhooks", filterSubjects: ["wa.message.>", "wa.inbound.>", "wa.status.>", "wa.account.>"] },
     ],
   });
+}
+
+export type StreamState = {
+  createdAt: Date;
+  /** Of the oldest event that some reader has not acknowledged; above `lastSeq` if all have all. */
+  firstSeq: number;
+  lastSeq: number;
+};
+
+export async function loadStream(nc: NatsConnection): Promise<StreamState> {
+  const manager = await jetstreamManager(nc, { checkAPI: false });
+  const { created, state } = await manager.streams.info("WA");
+  return { createdAt: new Date(created), firstSeq: state.first_seq, lastSeq: state.last_seq };
 }
 
 /** Hints outside the stream: losing one costs a renewal's time. */

@@ -9,10 +9,11 @@ import {
   type MessageSchema,
   type NumberSchema,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
-import type { Lane, Message } from "./domain/accept.ts";
+import type { Lane } from "./domain/accept.ts";
 import type { MessageState } from "./domain/progress.ts";
 import type { Entry } from "./register.ts";
 import type { ClaimedRow } from "./store/claim.ts";
+import type { TracedMessage } from "./store/message-row.ts";
 
 const lanes = { reply: WireLane.REPLY, bulk: WireLane.BULK } as const satisfies Record<Lane, WireLane>;
 
@@ -29,7 +30,25 @@ const states = {
   unknown: WireState.UNKNOWN,
 } as const satisfies Record<MessageState, WireState>;
 
-export function toMessage(message: Message): MessageInitShape<typeof MessageSchema> {
+/** Empty for none in particular; undefined if there is no such state. */
+export function stateOf(wire: WireState): MessageState | "" | undefined {
+  return wire === WireState.UNSPECIFIED ? "" : wordsOfStates.get(wire);
+}
+
+const wordsOfStates = new Map<WireState, MessageState>([
+  [WireState.ACCEPTED, "accepted"],
+  [WireState.WAITING, "waiting"],
+  [WireState.SENDING, "sending"],
+  [WireState.SENT, "sent"],
+  [WireState.DELIVERED, "delivered"],
+  [WireState.READ, "read"],
+  [WireState.FAILED, "failed"],
+  [WireState.EXPIRED, "expired"],
+  [WireState.CANCELLED, "cancelled"],
+  [WireState.UNKNOWN, "unknown"],
+]);
+
+export function toMessage(message: TracedMessage): MessageInitShape<typeof MessageSchema> {
   const { error, pricing, lane, state } = message;
   return {
     messageId: message.messageId,
@@ -55,6 +74,13 @@ export function toMessage(message: Message): MessageInitShape<typeof MessageSche
     ...(message.deliveredAt && { deliveredAt: timestampFromDate(message.deliveredAt) }),
     ...(message.readAt && { readAt: timestampFromDate(message.readAt) }),
     ...(message.failedAt && { failedAt: timestampFromDate(message.failedAt) }),
+    history: message.history.map(({ state: step, at, attempt, term, reason }) => ({
+      state: states[step],
+      at: timestampFromDate(at),
+      attempt,
+      term: BigInt(term),
+      reason,
+    })),
   };
 }
 
@@ -84,6 +110,8 @@ export function toNumber({ number, connection }: Entry): MessageInitShape<typeof
       epoch: BigInt(connection.epoch),
       holder: connection.holder,
       since: timestampFromDate(connection.grantedAt),
+      standing: connection.connected ? connection.standing : "",
+      cause: connection.cause,
     },
   };
 }

@@ -101,7 +101,7 @@ export function parsePhoneNumberId(phoneNumberId: string): string {
 }
 
 /** Postgres takes no NUL in a text. */
-function parseText(name: string, text: string, most: number): string {
+export function parseText(name: string, text: string, most: number): string {
   if (text.length > most && Array.from(text).length > most)
     throw invalid(`${name} must have at most ${most} characters`);
   if (text.includes("\0")) throw invalid(`${name} must not have a NUL`);
@@ -215,6 +215,12 @@ export function parseAccount(account: { wabaId: string; name: string } | undefin
   if (account === undefined) throw invalid("account is missing");
   if (!isMetaId(account.wabaId)) throw invalid("waba_id must be digits");
   return { wabaId: account.wabaId, name: parseText("name", account.name, 255) };
+}
+
+/** The holder's own word; one that is not known here yet is kept too. */
+export function parseStanding(standing: string): string {
+  if (!/^[a-z_]{0,64}$/.test(standing)) throw invalid("standing must be a snake_case word");
+  return standing;
 }
 
 const proofs = new Set(["pod_terminal", "pod_gone", "containers_terminated", "process_gone"]);

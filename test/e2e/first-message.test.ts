@@ -88,7 +88,7 @@ describe("the whole system, started as a user does", () => {
       (await phoneMessages(system.run, user)).map((message) => message.text),
       ["it is"],
     );
-    assert.equal(await ledgerState(system.run, wamid), "MESSAGE_STATE_READ");
+    assert.equal(await ledgerState(system.run, wamid), "read");
     assert.equal((await webhooks(system.run)).badSignatures, 0);
   });
 
@@ -209,7 +209,7 @@ test("the next start finds yesterday's data, also after the runner was killed, a
   const portBase = Number(new URL(first.run.gateway).port);
   await using second = await startSystem({ dataDir: first.dataDir, portBase });
   assert.equal(second.run.token, first.run.token);
-  assert.equal(await ledgerState(second.run, wamid), "MESSAGE_STATE_READ");
+  assert.equal(await ledgerState(second.run, wamid), "read");
   const orphans = first.run.processes.filter(({ pid }) => isAlive(pid));
   assert.deepEqual(orphans, []);
 });

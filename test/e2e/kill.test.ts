@@ -81,7 +81,7 @@ test("no phone gets anything twice and nothing accepted is lost when any one pro
   const settled = async ({ wamid, user, words }: Accepted): Promise<boolean> => {
     const hasArrived = (await phoneMessages(run, user)).some((message) => message.text === words);
     if (hasArrived) return (await statusesOf(run, wamid)).includes("read");
-    return (await ledgerState(run, wamid)) === "MESSAGE_STATE_UNKNOWN";
+    return (await ledgerState(run, wamid)) === "unknown";
   };
   const remaining = new Set(load.accepted);
   await until(

@@ -1,4 +1,5 @@
 // A nats-server of one's own: it starts in 20 ms, and a test may stop it and start it again.
+import { mkdir, rm } from "node:fs/promises";
 import { startNats, type NatsServer } from "#local/nats.ts";
 import { findFreePort } from "#local/server-process.ts";
 import { privateFolder } from "./folder.ts";
@@ -10,6 +11,8 @@ export type PrivateNats = AsyncDisposable & {
   stop(): Promise<void>;
   /** Starts it again at the same address with the data it had. */
   start(): Promise<void>;
+  /** Ends the server and loses all that it had. */
+  lose(): Promise<void>;
 };
 
 /** With JetStream and without fsync. */
@@ -28,5 +31,10 @@ export async function privateNats(): Promise<PrivateNats> {
     server = undefined;
   };
   await start();
-  return { url: `nats://${host}:${port}`, start, stop, [Symbol.asyncDispose]: stop };
+  const lose = async (): Promise<void> => {
+    await stop();
+    await rm(storeDir, { recursive: true });
+    await mkdir(storeDir);
+  };
+  return { url: `nats://${host}:${port}`, start, stop, lose, [Symbol.asyncDispose]: stop };
 }

@@ -1,9 +1,9 @@
 // The ledger's rows: a list by filters, or one message with its history.
-import { toJson } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
 import { createClient } from "#lib/grpc.ts";
-import { type Message, MessageSchema, MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { toMessageJson } from "#dialects/message-json.ts";
+import { type Message, MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { toWamid } from "#dialects/message-id.ts";
 import type { Filter } from "../args.ts";
 import type { Context } from "../context.ts";
@@ -16,7 +16,7 @@ const largestPage = 200;
 
 export async function listMessages(filter: Filter, context: Context): Promise<number> {
   const messages = await loadMessages(filter, context);
-  context.out(context.json ? json(messages.map((message) => toJson(MessageSchema, message))) : listText(messages));
+  context.out(context.json ? json(messages.map(toMessageJson)) : listText(messages));
   return exitCodes.ok;
 }
 
@@ -64,7 +64,7 @@ export async function showMessage(messageId: string, { places, json: asJson, out
   await using service = createClient(MessagesService, places.messages());
   const { message } = await service.getMessage({ messageId }, { signal });
   if (message === undefined) throw new ServiceError("NOT_FOUND", "message_unknown", `there is no message ${messageId}`);
-  out(asJson ? json(toJson(MessageSchema, message)) : messageText(message));
+  out(asJson ? json(toMessageJson(message)) : messageText(message));
   return exitCodes.ok;
 }
 

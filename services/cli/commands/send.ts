@@ -1,8 +1,6 @@
 // Sends over the Cloud API, as a client does, and waits for the outcome if asked to.
 // Tried once: whoever repeats after an open outcome does so with the key that is told, so that nobody gets it twice.
 import { randomUUID } from "node:crypto";
-import { toJson } from "@bufbuild/protobuf";
-import { MessageSchema } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { sleep } from "#lib/lifecycle.ts";
 import type { SendOptions } from "../args.ts";
 import type { Context } from "../context.ts";
@@ -10,7 +8,6 @@ import { exitCodes } from "../errors.ts";
 import { fetchMessage, type Gateway, postMessage } from "../gateway.ts";
 import { findNumberId } from "../numbers.ts";
 import { json } from "../render.ts";
-import { stateWord } from "../wire.ts";
 
 export async function send(options: SendOptions, context: Context): Promise<number> {
   const { places, out, signal } = context;
@@ -59,7 +56,7 @@ async function waitFor(messageId: string, gateway: Gateway, waitMs: number, cont
   let told = "";
   for (let stepMs = 50; ; stepMs = Math.min(stepMs * 1.5, longestStepMs)) {
     const message = await fetchMessage(gateway, messageId);
-    const state = message === undefined ? told || "accepted" : stateWord(message.state);
+    const state = message?.state ?? (told || "accepted");
     if (state !== told) {
       if (!context.json) out(`${state.padEnd("delivered".length)}  ${messageId}${reasonOf(message?.reason)}`);
       told = state;
@@ -67,7 +64,7 @@ async function waitFor(messageId: string, gateway: Gateway, waitMs: number, cont
     const isOver = successes.has(state) || failures.has(state);
     const isLate = performance.now() + stepMs > giveUpAt;
     if (isOver || isLate) {
-      if (context.json) out(json(message === undefined ? { messageId } : toJson(MessageSchema, message)));
+      if (context.json) out(json(message ?? { messageId }));
       if (!isOver) err(`heliograph: ${messageId} is ${state}, and that is not final, after ${waitMs / 1_000} s`);
       return successes.has(state) ? exitCodes.ok : exitCodes.failed;
     }

@@ -60,6 +60,9 @@ async function handle(dependencies: MessagesDependencies, phoneNumberId: string,
     case "read":
       return markRead(dependencies, number, parsed);
     case "message":
+      if (request.headers["idempotency-key"] === "") {
+        throw cloudFault("parameter_invalid", "header idempotency-key must not be empty");
+      }
       return send(dependencies, number, parsed, parseSendHeaders(request.headers), rawBody(request));
   }
 }
@@ -82,6 +85,7 @@ async function send(
     content,
     lane: lanes[laneOf(headers.lane, category)],
     campaign: headers.campaign,
+    ttlSeconds: headers.ttlSeconds,
     clientCallbackData: callbackData,
     category,
     ...(headers.idempotencyKey !== undefined && {

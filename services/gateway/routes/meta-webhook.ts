@@ -36,7 +36,10 @@ export function addMetaWebhookRoutes(app: FastifyInstance, dependencies: MetaWeb
     return reply.type("text/plain").send(String(challenge));
   });
   app.post(path, { bodyLimit: dependencies.bodyLimitBytes }, async (request, reply) => {
-    await withRemoteSpan("POST webhooks/meta", undefined, () => ingest(dependencies, request));
+    const traceparent = request.headers["traceparent"];
+    await withRemoteSpan("POST webhooks/meta", typeof traceparent === "string" ? traceparent : undefined, () =>
+      ingest(dependencies, request),
+    );
     return reply.type("text/plain").send("EVENT_RECEIVED");
   });
 }

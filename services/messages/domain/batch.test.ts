@@ -43,6 +43,7 @@ function loaded(messages: Message[] = [], rest: Partial<Loaded> = {}): Loaded {
     messages: new Map(messages.map((message) => [message.messageId, message])),
     leases: new Map([["101", { term: 7, state: "held" }]]),
     keys: new Map(),
+    isPassThrough: () => false,
     policyOf: () => ({ unknownPolicy: "fail", unknownTimeoutMs: 600_000, finishTimeoutMs: 60_000 }),
     now,
     ...rest,
@@ -228,6 +229,23 @@ const cases: [sentence: string, items: Item[], loaded: Loaded, answers: Answer[]
     ["passed warning of m1"],
   ],
   [
+    "a cancel takes what is queued, and leaves what is on its way",
+    [{ kind: "cancel", messageIds: ["m0", "m1", "m2"] }],
+    loaded([{ ...fresh, messageId: "m0" }, sending]),
+    [{ kind: "cancelled", messageIds: ["m0"] }],
+    ["m0 cancelled", "m0.cancelled"],
+  ],
+  [
+    "a cancelled message does not begin in the same commit",
+    [{ kind: "cancel", messageIds: ["m1"] }, begin("m1")],
+    loaded([fresh]),
+    [
+      { kind: "cancelled", messageIds: ["m1"] },
+      { kind: "begun", messageIds: [] },
+    ],
+    ["m1 cancelled", "m1.cancelled"],
+  ],
+  [
     "a sweep",
     [{ kind: "sweep", messageIds: ["m1", "m2"] }],
     loaded([{ ...sending, dueAt: now }]),
@@ -243,7 +261,7 @@ for (const [sentence, items, facts, answers, saved] of cases) {
     assert.deepEqual(
       [
         ...decision.inserted.map(({ messageId }) => `+${messageId}`),
-        ...decision.changed.map(({ messageId, state }) => `${messageId} ${state}`),
+        ...decision.changed.map(({ message: { messageId, state } }) => `${messageId} ${state}`),
         ...decision.news.map(({ message, news }) => `${message.messageId}.${news.verb}`),
         ...decision.passed.map(
           ({ report: { status }, message }) => `passed ${status}${message ? ` of ${message.messageId}` : ""}`,
@@ -253,3 +271,23 @@ for (const [sentence, items, facts, answers, saved] of cases) {
     );
   });
 }
+
+test("a message's steps within a commit are all kept, in order", () => {
+  const items = [send("m1"), begin("m1"), finish("m1"), ingest(report("m1", "delivered"))];
+  const [change] = decideBatch(items, loaded()).changed;
+  assert.deepEqual(
+    change?.transitions.map(({ state, attempt, term }) => [state, attempt, term]),
+    [
+      ["sending", 1, 7],
+      ["sent", 1, 7],
+      ["delivered", 1, 0],
+    ],
+  );
+});
+
+test("content of a pass-through number goes when its message cannot be sent any more", () => {
+  const passing = { isPassThrough: () => true };
+  assert.deepEqual(decideBatch([begin("m1")], loaded([fresh], passing)).spent, []);
+  assert.deepEqual(decideBatch([finish("m1")], loaded([sending], passing)).spent, ["m1"]);
+  assert.deepEqual(decideBatch([finish("m1")], loaded([sending])).spent, []);
+});

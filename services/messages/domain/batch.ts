@@ -2,8 +2,8 @@
 import type { Message, NewMessage } from "./accept.ts";
 import type { InboundMessage } from "./inbound.ts";
 import { isHolder, type Lease } from "./lease.ts";
-import { isBegun, next } from "./message.ts";
-import type { Event, News, Outcome, Policy, Status } from "./progress.ts";
+import { isBegun, isOpen, next } from "./message.ts";
+import type { Event, News, Outcome, Policy, Status, Transition } from "./progress.ts";
 
 export type IdempotencyKey = { key: string; bodyHash: string };
 
@@ -39,7 +39,9 @@ export type IngestItem = {
   unparsed: readonly Unparsed[];
 };
 export type SweepItem = { kind: "sweep"; messageIds: readonly string[] };
-export type Item = SendItem | BeginItem | FinishItem | IngestItem | SweepItem;
+/** What of these is still queued is not to be sent any more. */
+export type CancelItem = { kind: "cancel"; messageIds: readonly string[] };
+export type Item = SendItem | BeginItem | FinishItem | IngestItem | SweepItem | CancelItem;
 
 /** The first message that was accepted with an idempotency key. */
 export type HeldKey = { bodyHash: string; messageId: string; acceptedAt: Date };
@@ -50,12 +52,15 @@ export type Loaded = {
   /** By keyOf. Holds every key of the batch, with the message that has it now. */
   keys: ReadonlyMap<string, HeldKey>;
   policyOf: (phoneNumberId: string) => Policy;
+  /** Whether the number keeps no content that nobody needs any more. */
+  isPassThrough: (phoneNumberId: string) => boolean;
   now: Date;
 };
 
 export type Answer =
   | { kind: "accepted"; messageId: string; acceptedAt: Date; repeated: boolean }
   | { kind: "begun"; messageIds: string[] }
+  | { kind: "cancelled"; messageIds: string[] }
   | { kind: "done" }
   | { kind: "refused"; reason: BatchRefusal };
 export type BatchRefusal = "fenced" | "idempotency_conflict" | "message_id_in_use";
@@ -64,11 +69,16 @@ export type MessageNews = { message: Message; news: News };
 /** A status to be passed on: of a message that is not ours, or of a kind that the ledger does not know. */
 export type PassedStatus = { report: StatusReport; message: Message | undefined };
 
+/** A row as it is to be saved, and what its history gains. */
+export type ChangedMessage = { message: Message; transitions: readonly Transition[] };
+
 export type Decision = {
   /** One for each item. */
   answers: Answer[];
   inserted: NewMessage[];
-  changed: Message[];
+  changed: ChangedMessage[];
+  /** Messages that will not be sent again, and whose content must not be kept. */
+  spent: string[];
   news: MessageNews[];
   passed: PassedStatus[];
 };
@@ -83,13 +93,22 @@ export function decideBatch(items: readonly Item[], loaded: Loaded): Decision {
     loaded,
     rows: new Map(loaded.messages),
     inserted: [],
-    touched: new Set(),
+    touched: new Map(),
     news: [],
     passed: [],
   };
   const answers = items.map((item) => answer(work, item));
   const { rows, inserted, touched, news, passed } = work;
-  return { answers, inserted, changed: [...touched].flatMap((id) => rows.get(id) ?? []), news, passed };
+  const changed = [...touched].flatMap(([messageId, transitions]) => {
+    const message = rows.get(messageId);
+    return message === undefined ? [] : { message, transitions };
+  });
+  const spent = changed.flatMap(({ message }) => (isSpent(message, loaded) ? message.messageId : []));
+  return { answers, inserted, changed, spent, news, passed };
+}
+
+function isSpent(message: Message, { isPassThrough }: Loaded): boolean {
+  return !isOpen(message) && isPassThrough(message.phoneNumberId);
 }
 
 type Work = {
@@ -97,7 +116,8 @@ type Work = {
   /** As they stand after the items so far. */
   rows: Map<string, Message>;
   inserted: NewMessage[];
-  touched: Set<string>;
+  /** What the histories of changed rows gain. */
+  touched: Map<string, Transition[]>;
   news: MessageNews[];
   passed: PassedStatus[];
 };
@@ -119,6 +139,8 @@ function answer(work: Work, item: Item): Answer {
         if (row !== undefined) advance(work, row, { kind: "due" });
       }
       return done;
+    case "cancel":
+      return cancel(work, item);
   }
 }
 
@@ -132,7 +154,9 @@ function advance({ loaded, rows, touched, news }: Work, message: Message, event:
   const step = next(message, event, loaded.now, loaded.policyOf(message.phoneNumberId));
   if (step.row === message) return message;
   rows.set(message.messageId, step.row);
-  touched.add(message.messageId);
+  const transitions = touched.get(message.messageId) ?? [];
+  if (step.transition !== undefined) transitions.push(step.transition);
+  touched.set(message.messageId, transitions);
   for (const one of step.news) news.push({ message: step.row, news: one });
   return step.row;
 }
@@ -173,6 +197,14 @@ function finish(work: Work, { phoneNumberId, term, outcomes }: FinishItem): Answ
     advance(work, row, { kind: "finish", term, attempt, isHolder: holds, at, outcome });
   }
   return done;
+}
+
+function cancel(work: Work, { messageIds }: CancelItem): Answer {
+  const cancelled = messageIds.filter((messageId) => {
+    const row = work.rows.get(messageId);
+    return row !== undefined && advance(work, row, { kind: "cancel" }) !== row;
+  });
+  return { kind: "cancelled", messageIds: cancelled };
 }
 
 function take(work: Work, report: StatusReport): void {

@@ -87,6 +87,7 @@ const status = (word: Status["status"], rest: Partial<Status> = {}): Event => ({
 });
 const takeover = (term: number): Event => ({ kind: "takeover", term });
 const due: Event = { kind: "due" };
+const cancel: Event = { kind: "cancel" };
 
 /** What becomes of it: the state, with the reason where there is one; "same" if nothing changed. Then the news. */
 type Case = [sentence: string, before: Progress, event: Event, after: string, news?: string, policy?: Policy];
@@ -102,6 +103,17 @@ const cases: Case[] = [
   ["a begin of what was finished changes nothing", sentByUs, begin(7, 1), "same"],
   ["a begin of what is unknown changes nothing", unknown, begin(7, 1), "same"],
   ["a cancelled message does not begin", cancelled, begin(7, 1), "same"],
+
+  // cancel
+  ["what is accepted is cancelled", accepted, cancel, "cancelled cancelled", "cancelled"],
+  ["what waits is cancelled", waiting, cancel, "cancelled cancelled", "cancelled"],
+  ["what is to be sent again is cancelled", again, cancel, "cancelled cancelled", "cancelled"],
+  ["what may be on the wire is not", sending, cancel, "same"],
+  ["what nobody knows of is not", unknown, cancel, "same"],
+  ["what was sent is not", sent, cancel, "same"],
+  ["what failed is not", failed, cancel, "same"],
+  ["what was cancelled stays so", cancelled, cancel, "same"],
+  ["and is not taken out of what had been given up", expired, cancel, "same"],
 
   // finish, of the attempt that was begun
   ["WhatsApp took it", sending, finish(taken), "sent"],
@@ -296,7 +308,7 @@ test("whatever happens, a message that was delivered stays delivered, and each a
     fc
       .record({ term: fc.integer({ min: 7, max: 9 }), attempt: fc.integer({ min: 1, max: 3 }) })
       .map(({ term, attempt }) => begin(term, attempt)),
-    fc.constantFrom(due, takeover(8), takeover(9)),
+    fc.constantFrom(due, cancel, takeover(8), takeover(9)),
     fc
       .record({
         outcome: fc.constantFrom(taken, refused, wait, noAnswer),

@@ -15,16 +15,21 @@
 // | unknown          | due, policy fail                    | failed   | failed (unknown_outcome)      |
 // | unknown          | due, policy resend                  | accepted |                               |
 // | accepted waiting | due: too late to be sent            | expired  | expired                       |
+// | accepted waiting | cancel                              | cancelled | cancelled                    |
 // | any below        | status sent, delivered, read        | that one | it, and sent if not told yet  |
 // | sending unknown sent | status failed, not of an older attempt | failed | failed                  |
 //
 // Forward is: what is still open < sent < delivered < read. `failed(unknown_outcome)`, and what expired or was cancelled after
 // an attempt whose outcome nobody knew, count as open for WhatsApp's word; every other failure is final.
 
-import type { Event, MessageError, News, Policy, Progress, Status, Verb } from "./progress.ts";
+import { transitionBetween } from "./history.ts";
+import type { Event, MessageError, News, Policy, Progress, Status, Transition, Verb } from "./progress.ts";
 
 /** `row` is the very object given when nothing changed. */
-export type Step<Row extends Progress> = { row: Row; news: readonly News[] };
+type Change<Row extends Progress> = { row: Row; news: readonly News[] };
+
+/** `transition` is what the history gains. */
+export type Step<Row extends Progress> = Change<Row> & { transition: Transition | undefined };
 
 export const unknownOutcome = "unknown_outcome";
 
@@ -38,6 +43,11 @@ const unknownOutcomeError: MessageError = {
 
 /** The next state of a message, and what the customer is told. Total: what does not fit changes nothing. */
 export function next<Row extends Progress>(row: Row, event: Event, now: Date, policy: Policy): Step<Row> {
+  const change = react(row, event, now, policy);
+  return { ...change, transition: transitionBetween(row, change.row, event, now) };
+}
+
+function react<Row extends Progress>(row: Row, event: Event, now: Date, policy: Policy): Change<Row> {
   switch (event.kind) {
     case "begin":
       return afterBegin(row, event, now, policy);
@@ -48,6 +58,8 @@ export function next<Row extends Progress>(row: Row, event: Event, now: Date, po
     case "takeover":
       if (row.state !== "sending" || row.term >= event.term) return same(row);
       return toUnknown(row, "holder_changed", now, policy);
+    case "cancel":
+      return isQueued(row) ? toCancelled(row, now) : same(row);
     case "due":
       return afterDue(row, now, policy);
   }
@@ -58,7 +70,12 @@ export function isBegun(row: Progress, term: number, attempt: number): boolean {
   return row.state === "sending" && row.term === term && row.attempt === attempt;
 }
 
-function same<Row extends Progress>(row: Row): Step<Row> {
+/** Whether it may still be sent. */
+export function isOpen({ state }: Progress): boolean {
+  return state === "accepted" || state === "waiting" || state === "sending" || state === "unknown";
+}
+
+function same<Row extends Progress>(row: Row): Change<Row> {
   return { row, news: [] };
 }
 
@@ -71,7 +88,7 @@ function afterBegin<Row extends Progress>(
   { term, attempt }: { term: number; attempt: number },
   now: Date,
   { finishTimeoutMs }: Policy,
-): Step<Row> {
+): Change<Row> {
   if (!isQueued(row) || attempt !== row.attempt + 1 || row.expiresAt <= now) return same(row);
   const dueAt = new Date(now.getTime() + finishTimeoutMs);
   return { row: { ...row, state: "sending", attempt, term, sendingAt: now, dueAt, reason: "" }, news: [] };
@@ -82,7 +99,7 @@ function afterFinish<Row extends Progress>(
   event: Extract<Event, { kind: "finish" }>,
   now: Date,
   policy: Policy,
-): Step<Row> {
+): Change<Row> {
   const { outcome, at } = event;
   const isOwn = event.attempt === row.attempt && event.term === row.term && row.attempt > 0;
   const isBeforeBegin = isQueued(row) && event.attempt === row.attempt + 1 && event.isHolder;
@@ -103,7 +120,7 @@ function afterFinish<Row extends Progress>(
   }
 }
 
-function afterTaken<Row extends Progress>(row: Row, wamid: string, at: Date): Step<Row> {
+function afterTaken<Row extends Progress>(row: Row, wamid: string, at: Date): Change<Row> {
   if (progressOf(row) === 0) {
     return {
       row: { ...row, ...cleared, state: "sent", sentAt: row.sentAt ?? at, wamid: row.wamid ?? wamid },
@@ -113,7 +130,7 @@ function afterTaken<Row extends Progress>(row: Row, wamid: string, at: Date): St
   return row.wamid === undefined ? { row: { ...row, wamid }, news: [] } : same(row);
 }
 
-function afterDue<Row extends Progress>(row: Row, now: Date, policy: Policy): Step<Row> {
+function afterDue<Row extends Progress>(row: Row, now: Date, policy: Policy): Change<Row> {
   if (isQueued(row)) return row.expiresAt <= now ? toExpired(row, now) : same(row);
   if (row.dueAt > now) return same(row);
   if (row.state === "sending") return toUnknown(row, "no_finish", now, policy);
@@ -128,7 +145,7 @@ const levels = { sent: 1, delivered: 2, read: 3, played: 3 } as const;
 const stateOfLevel = { 1: "sent", 2: "delivered", 3: "read" } as const;
 
 /** WhatsApp took it, or more. A status of an older attempt counts too: the user has the message. */
-function afterForward<Row extends Progress>(row: Row, event: Status): Step<Row> {
+function afterForward<Row extends Progress>(row: Row, event: Status): Change<Row> {
   if (event.status === "failed") return same(row);
   const level = levels[event.status];
   const before = progressOf(row);
@@ -151,7 +168,7 @@ function afterForward<Row extends Progress>(row: Row, event: Status): Step<Row> 
   return { row: row1, news: [...told, newsOf(row1, verb, at, event)] };
 }
 
-function afterFailed<Row extends Progress>(row: Row, event: Status): Step<Row> {
+function afterFailed<Row extends Progress>(row: Row, event: Status): Change<Row> {
   const [error] = event.errors;
   if (event.attempt !== undefined && event.attempt < row.attempt) return same(row);
   if (isGivenUp(row)) return corrected(row, upstreamFailed, error);
@@ -201,16 +218,16 @@ function isGivenUp(row: Progress): boolean {
 }
 
 /** A failure already told, whose true cause came later: the ledger learns it, the customer was told of a failure. */
-function corrected<Row extends Progress>(row: Row, reason: string, error: MessageError | undefined): Step<Row> {
+function corrected<Row extends Progress>(row: Row, reason: string, error: MessageError | undefined): Change<Row> {
   return { row: { ...row, reason, error }, news: [] };
 }
 
 /** WhatsApp reports the price with some statuses only, so even a late one may be the only one that has it. */
-function withPrice<Row extends Progress>(row: Row, { pricing }: Status): Step<Row> {
+function withPrice<Row extends Progress>(row: Row, { pricing }: Status): Change<Row> {
   return pricing === undefined || row.pricing !== undefined ? same(row) : { row: { ...row, pricing }, news: [] };
 }
 
-function toUnknown<Row extends Progress>(row: Row, reason: string, now: Date, policy: Policy): Step<Row> {
+function toUnknown<Row extends Progress>(row: Row, reason: string, now: Date, policy: Policy): Change<Row> {
   const dueAt = new Date(now.getTime() + policy.unknownTimeoutMs);
   const row1: Row = { ...row, state: "unknown", reason, dueAt };
   return { row: row1, news: [newsOf(row1, "unknown", now)] };
@@ -221,14 +238,19 @@ function toFailed<Row extends Progress>(
   reason: string,
   error: MessageError | undefined,
   at: Date,
-): Step<Row> {
+): Change<Row> {
   const row1: Row = { ...row, state: "failed", reason, error, failedAt: at };
   return { row: row1, news: [newsOf(row1, "failed", at, { errors: error === undefined ? [] : [error] })] };
 }
 
-function toExpired<Row extends Progress>(row: Row, now: Date): Step<Row> {
+function toExpired<Row extends Progress>(row: Row, now: Date): Change<Row> {
   const row1: Row = { ...row, state: "expired", reason: "expired", failedAt: now };
   return { row: row1, news: [newsOf(row1, "expired", now)] };
+}
+
+function toCancelled<Row extends Progress>(row: Row, now: Date): Change<Row> {
+  const row1: Row = { ...row, state: "cancelled", reason: "cancelled", failedAt: now };
+  return { row: row1, news: [newsOf(row1, "cancelled", now)] };
 }
 
 function newsOf(

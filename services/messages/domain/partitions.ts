@@ -11,9 +11,14 @@ const dayMs = 86_400_000;
 const daysBehind = 1;
 const daysAhead = 3;
 
+/** When the day that holds this instant began, in ms since 1970. */
+export function startOfDay(at: Date): number {
+  return Math.floor(at.getTime() / dayMs) * dayMs;
+}
+
 /** The day that holds this instant. */
 export function dayOf(at: Date): Day {
-  const from = new Date(Math.floor(at.getTime() / dayMs) * dayMs);
+  const from = new Date(startOfDay(at));
   return {
     name: from.toISOString().slice(0, 10).replaceAll("-", ""),
     from,

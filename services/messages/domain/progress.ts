@@ -37,8 +37,19 @@ export type Progress = {
   sentNewsAt: Date | undefined;
   deliveredAt: Date | undefined;
   readAt: Date | undefined;
-  /** Failed or expired. */
+  /** Failed, expired or cancelled. */
   failedAt: Date | undefined;
+};
+
+/** One step in the life of a message. */
+export type Transition = {
+  state: MessageState;
+  /** When the ledger learned of it. */
+  at: Date;
+  attempt: number;
+  /** The lease term under which it happened; 0 where none did. */
+  term: number;
+  reason: string;
 };
 
 export type Verb = "sent" | "delivered" | "read" | "failed" | "expired" | "cancelled" | "unknown";
@@ -78,6 +89,8 @@ export type Event =
   | { kind: "finish"; term: number; attempt: number; isHolder: boolean; at: Date; outcome: Outcome }
   | Status
   | { kind: "takeover"; term: number }
+  /** The business does not want it sent any more. */
+  | { kind: "cancel" }
   /** Time has passed. */
   | { kind: "due" };
 

@@ -47,6 +47,8 @@ create table messages.leases (
   -- The holder let its time run out. It stays the holder until another one asks or it renews.
   lapsed boolean not null,
   granted_at timestamptz not null,
+  -- Why the holder does not send, as it last said; empty: it sends. Changes about as rarely as hands do.
+  standing text not null,
   changed_in xid8 not null default pg_current_xact_id()
 );
 
@@ -85,8 +87,6 @@ create table messages.messages (
   -- The next step: to be sent, to be taken for unknown (sending), to be given up or sent again (unknown).
   due_at timestamptz not null,
   expires_at timestamptz not null,
-  -- heliograph.messages.v1.Content.
-  content bytea,
   category text not null,
   template_name text not null,
   template_language text not null,
@@ -106,8 +106,10 @@ create table messages.messages (
   sent_news_at timestamptz,
   delivered_at timestamptz,
   read_at timestamptz,
-  -- Failed or expired.
-  failed_at timestamptz
+  -- Failed, expired or cancelled.
+  failed_at timestamptz,
+  -- A line for each transition: state, ms since acceptance, attempt, term, reason.
+  history text not null default ''
 ) partition by range (message_id);
 
 -- Claim, and whether work is due (Renew), and how many wait (Send).
@@ -126,6 +128,16 @@ create index messages_due on messages.messages (due_at) where open_state in ('se
 create index messages_expiry on messages.messages (expires_at) where open_state in ('accepted', 'waiting');
 -- Ingest: statuses and quotes that carry WhatsApp's id only.
 create index messages_wamid on messages.messages (wamid) where wamid is not null;
+
+-- ListMessages by recipient.
+create index messages_recipient on messages.messages (recipient, message_id);
+
+-- What is said, in partitions of the same days: it goes earlier than the rest, and is not written again with each state.
+create table messages.contents (
+  message_id uuid primary key,
+  -- heliograph.messages.v1.Content.
+  content bytea not null
+) partition by range (message_id);
 
 -- Without partitions, because a unique index cannot span them.
 create table messages.idempotency_keys (
@@ -152,8 +164,13 @@ create table messages.inbound (
   -- The message of ours that it quotes.
   context_message_id uuid,
   received_at timestamptz not null,
+  -- The number's content policy at that time.
+  pass_through boolean not null,
   primary key (at, wamid)
 ) partition by range (at);
+
+-- Retention: which contents go once all readers of the news have them? Empty for numbers that store.
+create index inbound_passing on messages.inbound (received_at) where pass_through and message_json is not null;
 
 -- Days long past, or still to come by a wrong clock.
 create table messages.inbound_default partition of messages.inbound default;

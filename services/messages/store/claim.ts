@@ -30,6 +30,7 @@ type Claim = {
 /**
  * Due messages, reply lane first, each lane by due time and order of acceptance. Left out: what the caller holds, what comes
  * after a waiting message to the same user in its lane, and quotes of a message of ours that has not been sent yet.
+ * The conditions are values, not `exists`: those the planner turns into joins that read all that waits, or all of a day.
  */
 export async function claimMessages(db: Queryable, claim: Claim): Promise<ClaimedRow[]> {
   const { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now, floor } = claim;
@@ -37,7 +38,7 @@ export async function claimMessages(db: Queryable, claim: Claim): Promise<Claime
     name: "claim_messages",
     text: `
       select
-        due.message_id, due.attempt, due.lane, due.recipient, due.content, due.category, due.accepted_at, due.expires_at,
+        due.message_id, due.attempt, due.lane, due.recipient, said.content, due.category, due.accepted_at, due.expires_at,
         due.context_message_id, due.context_wamid, contact.last_inbound_at
       from (values ('reply', $4::integer), ('bulk', $5::integer)) as lane (name, most)
       cross join lateral (
@@ -46,23 +47,26 @@ export async function claimMessages(db: Queryable, claim: Claim): Promise<Claime
         where phone_number_id = $1 and lane = lane.name and open_state in ('accepted', 'waiting')
           and due_at <= $2 and expires_at > $2 and message_id >= $6
           and message_id not in (select unnest($3::uuid[]))
-          and not exists (
-            select from messages.messages as earlier
+          and (
+            select true from messages.messages as earlier
             where earlier.phone_number_id = $1 and earlier.recipient = message.recipient
               and earlier.lane = message.lane and earlier.open_state = 'waiting' and earlier.seq < message.seq
               and earlier.message_id >= $6
-          )
+            limit 1
+          ) is null
           and (
             context_message_id is null
-            or not exists (
-              select from messages.messages as quoted
+            or (
+              select true from messages.messages as quoted
               where quoted.message_id = message.context_message_id and quoted.message_id >= $6
                 and quoted.wamid is null and quoted.open_state is not null
-            )
+              limit 1
+            ) is null
           )
         order by due_at, seq
         limit lane.most
       ) as due
+      left join messages.contents as said on said.message_id = due.message_id and said.message_id >= $6
       left join messages.contacts as contact
         on contact.phone_number_id = due.phone_number_id and contact.wa_id = due.recipient
       order by due.lane desc, due.due_at, due.seq`,
@@ -134,21 +138,18 @@ export async function loadWamids(db: Queryable, messageIds: readonly string[]): 
   return new Map(rows.map(({ message_id, wamid }) => [message_id, wamid]));
 }
 
-/** Messages that wait for the number, counted up to `most`. */
-export async function countQueued(
-  db: Queryable,
-  { phoneNumberId, most, floor }: { phoneNumberId: string; most: number; floor: string },
-): Promise<number> {
+/** Messages that wait for the number, counted up to `most`. Without a floor, which would lead over all rows since then. */
+export async function countQueued(db: Queryable, phoneNumberId: string, most: number): Promise<number> {
   const { rows } = await db.query<{ queued: number }>({
     name: "count_queued",
     text: `
       select count(*)::integer as queued
       from (
         select from messages.messages
-        where phone_number_id = $1 and open_state in ('accepted', 'waiting') and message_id >= $3
+        where phone_number_id = $1 and open_state in ('accepted', 'waiting')
         limit $2
       ) as waiting`,
-    values: [phoneNumberId, most, floor],
+    values: [phoneNumberId, most],
   });
   return rows[0]?.queued ?? 0;
 }

@@ -58,8 +58,8 @@ export async function insertFirstLease(tx: Queryable, phoneNumberId: string, now
     name: "insert_first_lease",
     text: `
       insert into messages.leases
-        (phone_number_id, term, epoch, holder, boot_id, address, state, cause, lapsed, granted_at)
-      values ($1, 0, 0, '', '', '', 'free', 'first', false, $2)
+        (phone_number_id, term, epoch, holder, boot_id, address, state, cause, lapsed, standing, granted_at)
+      values ($1, 0, 0, '', '', '', 'free', 'first', false, '', $2)
       on conflict do nothing`,
     values: [phoneNumberId, now],
   });
@@ -73,7 +73,7 @@ export async function saveGrant(tx: Queryable, { phoneNumberId, lease, cause, le
     text: `
       update messages.leases set
         term = $2, epoch = $3, holder = $4, boot_id = $5, address = $6, state = 'held', ended = null, cause = $7,
-        proof = null, lapsed = false, granted_at = $8, changed_in = pg_current_xact_id()
+        proof = null, lapsed = false, standing = '', granted_at = $8, changed_in = pg_current_xact_id()
       where phone_number_id = $1`,
     values: [phoneNumberId, lease.term, lease.epoch, lease.holder, lease.bootId, lease.address, cause, now],
   });
@@ -107,7 +107,7 @@ export async function saveEnd(
     name: "save_lease_end",
     text: `
       update messages.leases
-      set state = 'free', ended = $2, proof = $3, lapsed = false, changed_in = pg_current_xact_id()
+      set state = 'free', ended = $2, proof = $3, lapsed = false, standing = '', changed_in = pg_current_xact_id()
       where phone_number_id = $1`,
     values: [phoneNumberId, ended, proof ?? null],
   });
@@ -115,6 +115,21 @@ export async function saveEnd(
     name: "delete_renewal",
     text: "delete from messages.lease_renewals where phone_number_id = $1",
     values: [phoneNumberId],
+  });
+}
+
+/** Why the holder does not send, if that is news. Once in a while only: Begin holds the row. */
+export async function saveStanding(
+  db: Queryable,
+  { phoneNumberId, term, standing }: { phoneNumberId: string; term: number; standing: string },
+): Promise<void> {
+  await db.query({
+    name: "save_standing",
+    text: `
+      update messages.leases
+      set standing = $3, changed_in = pg_current_xact_id()
+      where phone_number_id = $1 and term = $2 and state <> 'free' and standing <> $3`,
+    values: [phoneNumberId, term, standing],
   });
 }
 
@@ -161,6 +176,7 @@ export async function renewLeases(
             select from messages.messages
             where phone_number_id = renewed.phone_number_id and lane = lane.name
               and open_state in ('accepted', 'waiting') and due_at <= $4 and message_id >= $5
+            order by due_at
             limit 1
           ) as due
         ) as work_due

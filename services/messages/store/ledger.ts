@@ -2,10 +2,11 @@
 // of their keys, and message ids come with their bounds, so that a plan made once reads no partition but theirs.
 import type { Queryable } from "#lib/postgres.ts";
 import type { Message, NewMessage } from "../domain/accept.ts";
-import type { HeldKey, IdempotencyKey, Unparsed } from "../domain/batch.ts";
+import type { ChangedMessage, HeldKey, IdempotencyKey, Unparsed } from "../domain/batch.ts";
 import { keyOf } from "../domain/batch.ts";
 import type { Contact, InboundMessage } from "../domain/inbound.ts";
 import type { Lease } from "../domain/lease.ts";
+import { toHistoryText } from "./history.ts";
 import { fromRow, type MessageRow, messageColumns } from "./message-row.ts";
 
 /** Holds the leases until the transaction ends: a change of hands waits for it, and it for a change of hands. */
@@ -87,17 +88,18 @@ export async function reserveKeys(
 export async function insertInbound(
   tx: Queryable,
   inbound: readonly InboundMessage[],
-  now: Date,
+  { isPassThrough, now }: { isPassThrough: (phoneNumberId: string) => boolean; now: Date },
 ): Promise<Set<string>> {
   if (inbound.length === 0) return new Set();
   const { rows } = await tx.query<{ wamid: string }>({
     name: "insert_inbound",
     text: `
       insert into messages.inbound
-        (at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, received_at)
-      select at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, $8
-      from unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[])
-        as new (at, wamid, phone_number_id, wa_id, type, message_json, context_message_id)
+        (at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, pass_through, received_at)
+      select at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, pass_through, $9
+      from unnest(
+        $1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], $8::boolean[]
+      ) as new (at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, pass_through)
       order by at, wamid
       on conflict do nothing
       returning wamid`,
@@ -109,6 +111,7 @@ export async function insertInbound(
       inbound.map(({ type }) => type),
       inbound.map(({ messageJson }) => bytes(messageJson)),
       inbound.map(({ contextMessageId }) => contextMessageId ?? null),
+      inbound.map(({ phoneNumberId }) => isPassThrough(phoneNumberId)),
       now,
     ],
   });
@@ -122,20 +125,19 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
     name: "insert_messages",
     text: `
       insert into messages.messages (
-        message_id, phone_number_id, recipient, lane, state, attempt, term, due_at, expires_at, content, category,
+        message_id, phone_number_id, recipient, lane, state, attempt, term, due_at, expires_at, category,
         template_name, template_language, campaign, client_callback_data, context_message_id, context_wamid, reason,
         accepted_at
       )
       select
-        message_id, phone_number_id, recipient, lane, 'accepted', 0, 0, accepted_at, expires_at, content, category,
+        message_id, phone_number_id, recipient, lane, 'accepted', 0, 0, accepted_at, expires_at, category,
         template_name, template_language, campaign, client_callback_data, context_message_id, context_wamid, '',
         accepted_at
       from unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bytea[], $7::text[], $8::text[],
-        $9::text[], $10::text[], $11::text[], $12::uuid[], $13::text[], $14::timestamptz[]
+        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+        $9::text[], $10::text[], $11::uuid[], $12::text[], $13::timestamptz[]
       ) with ordinality as new (
-        message_id, phone_number_id, recipient, lane, expires_at, content, category, template_name,
-        template_language, campaign, client_callback_data, context_message_id, context_wamid, accepted_at, position
+        message_id, phone_number_id, recipient, lane, expires_at, category, template_name, template_language, campaign, client_callback_data, context_message_id, context_wamid, accepted_at, position
       )
       order by position`,
     values: [
@@ -144,7 +146,6 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
       messages.map(({ recipient }) => recipient),
       messages.map(({ lane }) => lane),
       messages.map(({ expiresAt }) => expiresAt),
-      messages.map(({ content }) => bytes(content)),
       messages.map(({ category }) => category),
       messages.map(({ templateName }) => templateName),
       messages.map(({ templateLanguage }) => templateLanguage),
@@ -157,9 +158,32 @@ export async function insertMessages(tx: Queryable, messages: readonly NewMessag
   });
 }
 
-/** Writes how far locked messages have come. */
-export async function updateMessages(tx: Queryable, messages: readonly Message[]): Promise<void> {
+/** What new messages say. */
+export async function insertContents(tx: Queryable, messages: readonly NewMessage[]): Promise<void> {
   if (messages.length === 0) return;
+  await tx.query({
+    name: "insert_contents",
+    text: `
+      insert into messages.contents (message_id, content)
+      select message_id, content from unnest($1::uuid[], $2::bytea[]) as new (message_id, content)`,
+    values: [messages.map(({ messageId }) => messageId), messages.map(({ content }) => bytes(content))],
+  });
+}
+
+/** Forgets what these messages said. */
+export async function deleteContents(tx: Queryable, messageIds: readonly string[]): Promise<void> {
+  if (messageIds.length === 0) return;
+  await tx.query({
+    name: "delete_contents",
+    text: "delete from messages.contents where message_id = any ($1::uuid[]) and message_id between $2 and $3",
+    values: [messageIds, ...boundsOf(messageIds)],
+  });
+}
+
+/** Writes how far locked messages have come. */
+export async function updateMessages(tx: Queryable, changed: readonly ChangedMessage[]): Promise<void> {
+  if (changed.length === 0) return;
+  const messages = changed.map(({ message }) => message);
   const messageIds = messages.map(({ messageId }) => messageId);
   await tx.query({
     name: "update_messages",
@@ -168,16 +192,16 @@ export async function updateMessages(tx: Queryable, messages: readonly Message[]
         state = new.state, attempt = new.attempt, term = new.term, due_at = new.due_at, wamid = new.wamid,
         reason = new.reason, error = new.error, pricing = new.pricing, sending_at = new.sending_at,
         sent_at = new.sent_at, sent_news_at = new.sent_news_at, delivered_at = new.delivered_at,
-        read_at = new.read_at, failed_at = new.failed_at
+        read_at = new.read_at, failed_at = new.failed_at, history = held.history || new.history
       from unnest(
         $1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::timestamptz[], $6::text[], $7::text[], $8::jsonb[],
         $9::jsonb[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[],
-        $14::timestamptz[], $15::timestamptz[]
+        $14::timestamptz[], $15::timestamptz[], $16::text[]
       ) as new (
         message_id, state, attempt, term, due_at, wamid, reason, error, pricing, sending_at, sent_at, sent_news_at,
-        delivered_at, read_at, failed_at
+        delivered_at, read_at, failed_at, history
       )
-      where held.message_id = new.message_id and held.message_id between $16 and $17`,
+      where held.message_id = new.message_id and held.message_id between $17 and $18`,
     values: [
       messageIds,
       messages.map(({ state }) => state),
@@ -194,6 +218,7 @@ export async function updateMessages(tx: Queryable, messages: readonly Message[]
       messages.map(({ deliveredAt }) => deliveredAt ?? null),
       messages.map(({ readAt }) => readAt ?? null),
       messages.map(({ failedAt }) => failedAt ?? null),
+      changed.map(({ message, transitions }) => toHistoryText(transitions, message.acceptedAt)),
       ...boundsOf(messageIds),
     ],
   });

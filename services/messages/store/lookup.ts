@@ -1,15 +1,14 @@
 // Finding messages by what others know of them.
 import type { Queryable } from "#lib/postgres.ts";
-import type { Message } from "../domain/accept.ts";
-import { fromRow, type MessageRow, messageColumns } from "./message-row.ts";
+import { fromTracedRow, type TracedMessage, type TracedRow, tracedColumns } from "./message-row.ts";
 
-export async function loadMessage(db: Queryable, messageId: string): Promise<Message | undefined> {
-  const { rows } = await db.query<MessageRow>({
+export async function loadMessage(db: Queryable, messageId: string): Promise<TracedMessage | undefined> {
+  const { rows } = await db.query<TracedRow>({
     name: "load_message",
-    text: `select ${messageColumns} from messages.messages where message_id = $1`,
+    text: `select ${tracedColumns} from messages.messages where message_id = $1`,
     values: [messageId],
   });
-  return rows.map(fromRow)[0];
+  return rows.map(fromTracedRow)[0];
 }
 
 /** Our message ids by WhatsApp's. */

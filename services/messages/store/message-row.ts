@@ -1,11 +1,19 @@
 // A row of messages.messages as pg reads it, and as the domain knows it.
 import type { Lane, Message } from "../domain/accept.ts";
-import type { MessageError, MessageState, Pricing } from "../domain/progress.ts";
+import type { MessageError, MessageState, Pricing, Transition } from "../domain/progress.ts";
+import { fromHistoryText } from "./history.ts";
 
 export const messageColumns = `
   message_id, phone_number_id, recipient, lane, state, attempt, term, due_at, expires_at, category, template_name,
   template_language, campaign, client_callback_data, wamid, reason, error, pricing, accepted_at, sending_at, sent_at,
   sent_news_at, delivered_at, read_at, failed_at`;
+
+/** What nobody who moves a message needs. */
+export const tracedColumns = `${messageColumns}, history`;
+
+export type TracedRow = MessageRow & { history: string };
+
+export type TracedMessage = Message & { history: readonly Transition[] };
 
 export type MessageRow = {
   message_id: string;
@@ -63,4 +71,8 @@ export function fromRow(row: MessageRow): Message {
     readAt: row.read_at ?? undefined,
     failedAt: row.failed_at ?? undefined,
   };
+}
+
+export function fromTracedRow(row: TracedRow): TracedMessage {
+  return { ...fromRow(row), history: fromHistoryText(row.history, row.accepted_at) };
 }

@@ -1,5 +1,6 @@
 // The register of accounts and numbers. Removed numbers stay as rows, see the migration.
 import type { Queryable } from "#lib/postgres.ts";
+import type { LeaseCause } from "../domain/lease.ts";
 import type { NumberSpec, PhoneNumber } from "../domain/number.ts";
 
 export async function upsertAccount(db: Queryable, account: { wabaId: string; name: string }): Promise<void> {
@@ -132,6 +133,9 @@ export type ConnectionRecord = {
   holder: string;
   address: string;
   connected: boolean;
+  /** Empty while it sends. */
+  standing: string;
+  cause: LeaseCause;
   grantedAt: Date;
 };
 
@@ -142,6 +146,8 @@ type ConnectionRow = {
   holder: string;
   address: string;
   connected: boolean;
+  standing: string;
+  cause: LeaseCause;
   granted_at: Date;
 };
 
@@ -168,7 +174,8 @@ export async function loadChanges(db: Queryable, horizon: string): Promise<Chang
     name: "load_changed_connections",
     text: `
       select
-        phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected, granted_at
+        phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected, standing, cause,
+        granted_at
       from messages.leases
       where changed_in >= $1::text::xid8 and term > 0`,
     values: [horizon],

@@ -386,6 +386,8 @@ export type Transition = Message$1<"heliograph.messages.v1.Transition"> & {
   state: MessageState;
 
   /**
+   * When the ledger learned of it.
+   *
    * @generated from field: google.protobuf.Timestamp at = 2;
    */
   at?: Timestamp | undefined;
@@ -435,6 +437,8 @@ export type ListMessagesRequest = Message$1<"heliograph.messages.v1.ListMessages
   state: MessageState;
 
   /**
+   * Accepted at or after `from`, and before `to`.
+   *
    * @generated from field: google.protobuf.Timestamp from = 4;
    */
   from?: Timestamp | undefined;
@@ -455,11 +459,15 @@ export type ListMessagesRequest = Message$1<"heliograph.messages.v1.ListMessages
   campaign: string;
 
   /**
+   * At most 500; 0: 50.
+   *
    * @generated from field: uint32 page_size = 8;
    */
   pageSize: number;
 
   /**
+   * The next_page_token of the page before, with the same filter; empty: the first page.
+   *
    * @generated from field: string page_token = 9;
    */
   pageToken: string;
@@ -482,6 +490,8 @@ export type ListMessagesResponse = Message$1<"heliograph.messages.v1.ListMessage
   messages: Message[];
 
   /**
+   * Empty: this is the last page.
+   *
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
@@ -495,6 +505,8 @@ export const ListMessagesResponseSchema: GenMessage<ListMessagesResponse> = /*@_
   messageDesc(file_heliograph_messages_v1_messages, 10);
 
 /**
+ * Either a message id, or a campaign with its number.
+ *
  * @generated from message heliograph.messages.v1.CancelMessagesRequest
  */
 export type CancelMessagesRequest = Message$1<"heliograph.messages.v1.CancelMessagesRequest"> & {
@@ -2050,7 +2062,7 @@ export const MessagesService: GenService<{
     output: typeof GetMessageResponseSchema;
   },
   /**
-   * Later.
+   * Newest first. A page may have fewer messages than asked for, even none, and still a token for the next one.
    *
    * @generated from rpc heliograph.messages.v1.MessagesService.ListMessages
    */
@@ -2060,7 +2072,8 @@ export const MessagesService: GenService<{
     output: typeof ListMessagesResponseSchema;
   },
   /**
-   * Later.
+   * One message, or a number's campaign: what is accepted or waiting is cancelled, in commits of some hundred rows.
+   * What is on its way already stays. Errors: NOT_FOUND message_unknown, number_unknown.
    *
    * @generated from rpc heliograph.messages.v1.MessagesService.CancelMessages
    */
@@ -2207,7 +2220,8 @@ export const MessagesService: GenService<{
     output: typeof WatchNumbersResponseSchema;
   },
   /**
-   * Makes lost events again from ledger rows. Later.
+   * Makes lost events again, with the ids they had, from ledger rows: all news of messages accepted in that time, and of inbound
+   * messages that WhatsApp dates in it. Statuses come up to 30 days after their message, so begin early enough.
    *
    * @generated from rpc heliograph.messages.v1.MessagesService.Republish
    */
