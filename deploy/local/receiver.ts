@@ -2,13 +2,17 @@
 //   POST /webhook   a delivery; 200, or 401 if the signature is not good, or the status that /fail ordered
 //   GET  /log       {"entries": [{seq, receivedAt, signatureOk, status, body}]}; ?after=SEQ gives later ones only
 //   POST /fail      {"status": 500, "times": 3}: answers the next deliveries with that status
+//   GET  /metrics   as every process of ours
 import { readdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { Counter } from "prom-client";
 import { z } from "zod";
 import { verify } from "#dialects/signature.ts";
+import { parseVerbatim } from "#dialects/verbatim-json.ts";
 import { filePath, host, port, readEnv, readSecretFile } from "#lib/config.ts";
+import { createRegistry } from "#lib/http.ts";
 import { run, type Started } from "#lib/lifecycle.ts";
 import { describeWebhook } from "./webhook-lines.ts";
 
@@ -41,6 +45,7 @@ export async function startReceiver({ host: address, port: wanted, secrets, prin
   const entries: Entry[] = [];
   let seq = 0;
   let failing = { status: 500, times: 0 };
+  const { registry, deliveries } = createMetrics();
 
   async function receive(request: IncomingMessage): Promise<number> {
     const raw = await bytesOf(request);
@@ -49,6 +54,7 @@ export async function startReceiver({ host: address, port: wanted, secrets, prin
     if (failing.times > 0) failing = { ...failing, times: failing.times - 1 };
     const status = signatureOk ? ordered : 401;
     const entry = { seq: ++seq, receivedAt: now().toISOString(), signatureOk, status, raw: raw.toString("utf8") };
+    deliveries.inc({ status });
     entries.push(entry);
     if (entries.length > mostEntries) entries.shift();
     for (const line of linesOf(entry)) print(line);
@@ -71,6 +77,8 @@ export async function startReceiver({ host: address, port: wanted, secrets, prin
       case "GET /healthz":
       case "GET /readyz":
         return send(response, 200, '{"ready":true}\n');
+      case "GET /metrics":
+        return send(response, 200, await registry.metrics(), registry.contentType);
       default:
         return send(response, 404, '{"error":"not found"}\n');
     }
@@ -93,6 +101,17 @@ export async function startReceiver({ host: address, port: wanted, secrets, prin
         server.closeAllConnections();
       }),
   };
+}
+
+function createMetrics() {
+  const registry = createRegistry("receiver");
+  const deliveries = new Counter({
+    name: "receiver_deliveries_total",
+    help: "Deliveries that came, by the status they were answered with",
+    labelNames: ["status"],
+    registers: [registry],
+  });
+  return { registry, deliveries };
 }
 
 async function bytesOf(request: IncomingMessage): Promise<Buffer> {
@@ -124,16 +143,17 @@ function logJson(entries: readonly Entry[], after: number): string {
   return `{"entries":[${items.join(",\n")}]}\n`;
 }
 
+/** Ids may be numbers beyond 2^53: they are printed as they came. */
 function parseJson(json: string): unknown {
   try {
-    return JSON.parse(json);
+    return parseVerbatim(json);
   } catch {
     return undefined;
   }
 }
 
-function send(response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(body);
+function send(response: ServerResponse, status: number, body: string, type = "application/json"): void {
+  response.writeHead(status, { "content-type": type }).end(body);
 }
 
 function startFrom(env: Record<string, string | undefined>): Promise<Receiver> {

@@ -2,7 +2,7 @@
 import type { WebhookSubscription } from "#operator/api/v1alpha1/webhook-subscription.ts";
 import type { WhatsAppBusinessAccount } from "#operator/api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "#operator/api/v1alpha1/whatsapp-number.ts";
-import { type Declared, type Resource, valuesOf } from "./resources.ts";
+import { type Declared, keysNotInBase64, type Resource, valuesOf } from "./resources.ts";
 
 type Find = (kind: Resource["kind"], name: string) => Resource | undefined;
 
@@ -56,7 +56,7 @@ function findRepeats(declared: readonly Declared[]): string[] {
 function faultsOf(resource: Resource, find: Find): string[] {
   switch (resource.kind) {
     case "Secret":
-      return [];
+      return keysNotInBase64(resource).map((key) => `data.${key} must be base64; plain text goes under stringData`);
     case "WhatsAppBusinessAccount":
       return accountFaults(resource, find);
     case "WhatsAppNumber":

@@ -16,6 +16,13 @@ export type Resource = Secret | WhatsAppBusinessAccount | WhatsAppNumber | Webho
 /** A resource and the file that it stands in, as faults name it. */
 export type Declared = { file: string; resource: Resource };
 
+const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** The keys of `data` whose values are no base64. The API server refuses them too; line breaks it takes, and so do we. */
+export function keysNotInBase64({ data = {} }: Secret): string[] {
+  return Object.entries(data).flatMap(([key, value]) => (base64.test(value.replaceAll(/[\r\n]/g, "")) ? [] : [key]));
+}
+
 /** The values of a Secret as text; stringData wins over data, as at the API server. */
 export function valuesOf({ data = {}, stringData = {} }: Secret): Record<string, string> {
   const decoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]);

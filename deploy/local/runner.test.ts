@@ -84,7 +84,10 @@ describe("refused in one line", { concurrency: true }, () => {
   writeFileSync(join(broken, "one.yaml"), readFileSync(join(samples, "numbers.yaml"), "utf8").replace("+1555", "1555"));
   const cases: [sentence: string, args: string[], code: number, line: RegExp][] = [
     ["an option that is not known", ["--prot-base", "1"], 2, /^unknown option '--prot-base' /],
-    ["no folder of manifests", ["--numbers", join(work, "none")], 1, /\/none: cannot be read: ENOENT/],
+    ["no folder of manifests", ["--numbers", join(work, "none")], 1, /\/none: there is no such folder; --numbers/],
+    ["a folder of somebody else's", ["--data", samples], 1, /holds files that are not Heliograph's: choose an empty/],
+    ["the same with --fresh", ["--data", samples, "--fresh"], 1, /holds files that are not Heliograph's: choose/],
+    ["a data folder that is a file", ["--data", join(samples, "numbers.yaml")], 1, /: it is not a folder; choose/],
     ["a port that is taken", ["--gateway-port", String(address.port)], 1, /^port \d+ \(gateway\) is taken: choose/],
   ];
   for (const [sentence, args, code, line] of cases) {
@@ -109,18 +112,23 @@ describe("refused in one line", { concurrency: true }, () => {
     );
   });
 
-  test("no nats-server, and no way to get one: the three ways are named", async (t) => {
+  test("a nats-server that is too old, and no way to get one: five lines name what was found and the ways out", async (t) => {
     const nowhere = "http://127.0.0.1:9";
-    const env = { HOME: temporaryFolder(t), PATH: "", GOPROXY: "off", GOFLAGS: "", NODE_USE_ENV_PROXY: "1" };
+    const bin = temporaryFolder(t);
+    writeFileSync(join(bin, "nats-server"), "#!/bin/sh\necho nats-server: v2.10.22\n", { mode: 0o755 });
+    const env = { HOME: temporaryFolder(t), PATH: bin, GOPROXY: "off", GOFLAGS: "", NODE_USE_ENV_PROXY: "1" };
     const runner = spawnRunner(t, ["--data", temporaryFolder(t)], {
       ...env,
       HTTPS_PROXY: nowhere,
       HTTP_PROXY: nowhere,
     });
     assert.equal(await runner.ended, 1);
-    assert.match(runner.errors(), /^nats-server 2\.11 or newer is needed\. One of these brings it:\n/);
-    for (const way of ["put it on PATH", "install Go", "install Python 3 with pip"])
-      assert.ok(runner.errors().includes(`  - ${way}`), runner.errors());
+    assert.match(
+      runner.errors(),
+      /^nats-server 2\.11 or newer is needed, \S+\/nats-server is 2\.10\.22\. Put one on PATH /,
+    );
+    for (const way of ["install Go", "Python 3 with pip"]) assert.ok(runner.errors().includes(way), runner.errors());
+    assert.ok(runner.errors().trimEnd().split("\n").length <= 5, runner.errors());
   });
 });
 

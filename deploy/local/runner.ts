@@ -3,11 +3,19 @@ import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { ArgumentError, help, type Options, readOptions } from "./args.ts";
-import { clearData, type DataFolder, dataFolderAt, LockedError, lockDataFolder } from "./data-folder.ts";
+import {
+  clearData,
+  type DataFolder,
+  DataFolderError,
+  dataFolderAt,
+  LockedError,
+  lockDataFolder,
+} from "./data-folder.ts";
 import { ManifestError, readManifests } from "./manifests.ts";
 import { findNatsServer } from "./nats.ts";
-import { commandsOf, tableOf } from "./output.ts";
+import { commandsOf, type Row, tableOf } from "./output.ts";
 import { findTakenPorts, listPorts, planPorts } from "./ports.ts";
+import { memoryOf } from "./process-identity.ts";
 import { endOrphans, readRunFile } from "./run-file.ts";
 import { createStack, type Stack } from "./stack.ts";
 
@@ -134,10 +142,15 @@ function present(stack: Stack, options: Options): void {
   const [number] = numbers;
   if (!options.isQuiet && number !== undefined) {
     const addresses = { gateway, simulator, receiver: receiver ?? "" };
-    lines.unshift("", tableOf(stack.rows()), "");
+    lines.unshift("", tableOf([...stack.rows(), ownRow()]), "");
     lines.push("", commandsOf({ ...number, addresses, token }), "", webhooksLine(options));
   }
   process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/** The runner is a process of the system too, and takes memory. */
+function ownRow(): Row {
+  return { what: "npm start", address: "", pid: process.pid, memoryBytes: memoryOf(process.pid) };
 }
 
 function webhooksLine({ webhookUrl }: Options): string {
@@ -147,8 +160,8 @@ function webhooksLine({ webhookUrl }: Options): string {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof ArgumentError || error instanceof ManifestError || error instanceof LockedError)
-    return error.message;
+  const told = [ArgumentError, ManifestError, LockedError, DataFolderError];
+  if (error instanceof Error && told.some((kind) => error instanceof kind)) return error.message;
   if (!(error instanceof Error) || error instanceof TypeError || error instanceof ReferenceError)
     return `a bug: ${inspect(error)}`;
   return error.message;

@@ -124,9 +124,13 @@ export async function ensureStream(
   };
   await retryWhileStarting(async () => {
     const manager = await jetstreamManager(nc, { checkAPI: false });
-    if (await exists(manager, name)) await manager.streams.update(name, config);
-    else await manager.streams.add(config);
+    // A new stream keeps everything until its readers are there: someone may publish meanwhile, as after NATS lost its disk.
+    const present = await loadRetention(manager, name);
+    const first = { ...config, retention: present ?? RetentionPolicy.Limits };
+    if (present === undefined) await manager.streams.add(first);
+    else await manager.streams.update(name, first);
     for (const consumer of consumers) await ensureConsumer(manager, name, consumerConfig(consumer));
+    if (first.retention !== config.retention) await manager.streams.update(name, config);
   });
 }
 
@@ -160,12 +164,12 @@ function consumerConfig({ durable, filterSubjects, takeOverMs = defaultTakeOverM
 const streamNotFound = 10_059;
 const consumerExists = 10_148;
 
-async function exists(manager: JetStreamManager, stream: string): Promise<boolean> {
+/** Undefined if there is no such stream. */
+async function loadRetention(manager: JetStreamManager, stream: string): Promise<RetentionPolicy | undefined> {
   try {
-    await manager.streams.info(stream);
-    return true;
+    return (await manager.streams.info(stream)).config.retention;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === streamNotFound) return false;
+    if (error instanceof JetStreamApiError && error.code === streamNotFound) return undefined;
     throw error;
   }
 }
@@ -201,12 +205,23 @@ export function consume(options: ConsumeOptions): AsyncDisposable {
     });
   const own = new AbortController();
   const ending = signal === undefined ? own.signal : AbortSignal.any([own.signal, signal]);
+  let toldReason = "";
   const finished = (async () => {
     for (let attempt = 0; !ending.aborted; attempt += 1) {
+      const onProgress = (): void => {
+        attempt = -1;
+        toldReason = "";
+      };
       try {
-        await readOnce({ ...options, onProgress: () => (attempt = -1), onSkip: () => skipped?.inc() }, ending);
+        await readOnce({ ...options, onProgress, onSkip: () => skipped?.inc() }, ending);
+        toldReason = "";
       } catch (error) {
-        if (!ending.aborted) log.info({ err: error, stream, durable }, "consumer cannot be read yet, will try again");
+        // At a first start the stream is not there yet: no stack for what is expected, and one line for all the tries.
+        const reason = error instanceof Error ? error.message : String(error);
+        if (!ending.aborted && reason !== toldReason) {
+          log.info({ reason, stream, durable }, "consumer cannot be read yet, will try again");
+          toldReason = reason;
+        }
       }
       await sleep(backoffMs(attempt), ending);
     }

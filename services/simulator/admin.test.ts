@@ -149,3 +149,10 @@ for (const [method, path, body, status] of senseless) {
     assert.equal(typeof answer.body.error, "string");
   });
 }
+
+test("a refused body is told in one line, with the field and what it takes", async () => {
+  const { body } = await trial.admin("POST", "faults", { kind: "nope" });
+  assert.match(body.error, /^kind must be one of status, cut_before, .*, storm$/);
+  const { body: second } = await trial.admin("POST", "faults", [{ kind: "hang" }, { kind: "slow" }]);
+  assert.match(second.error, /^\[1\]\.ms Invalid input/);
+});

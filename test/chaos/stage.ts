@@ -54,12 +54,13 @@ export async function openStage(added: Record<string, Environment> = {}): Promis
   const stack = new AsyncDisposableStack();
   let isKept = false;
   try {
-    const dataDir = await mkdtemp(join(tmpdir(), "heliograph-chaos-"));
+    const place = await mkdtemp(join(tmpdir(), "heliograph-chaos-"));
     const remove = (): Promise<void> =>
-      isKept ? Promise.resolve() : rm(dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      isKept ? Promise.resolve() : rm(place, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     stack.defer(remove);
+    const dataDir = join(place, "data");
     const folder = dataFolderAt(dataDir);
-    const numbersDir = join(dataDir, "numbers");
+    const numbersDir = join(place, "numbers");
     const names = await writeNumbers(numbersDir);
     const baseOf = (process: string): Environment => {
       const kind = process.startsWith("connection-") ? "connection" : process;
@@ -69,7 +70,7 @@ export async function openStage(added: Record<string, Environment> = {}): Promis
       const lines = Object.entries({ ...baseOf(process), ...more }).map(([name, value]) => `${name}=${value}\n`);
       await writeFile(join(folder.env, `${process}.env`), lines.join(""));
     };
-    await mkdir(folder.env);
+    await mkdir(folder.env, { recursive: true });
     for (const process of ["messages", "webhooks", "simulator", ...names.map((name) => `connection-${name}`)])
       await setEnv(process);
     const portBase = await freePortBase();

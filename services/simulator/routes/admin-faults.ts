@@ -17,7 +17,7 @@ const rule = {
   times: z.int().min(0).optional(),
 };
 
-const fault = z.discriminatedUnion("kind", [
+const variants = [
   z.strictObject({
     ...rule,
     kind: z.literal("status"),
@@ -37,10 +37,19 @@ const fault = z.discriminatedUnion("kind", [
   z.strictObject({ ...rule, kind: z.literal("webhook_shuffle"), ms: ms.default(500) }),
   z.strictObject({ ...rule, kind: z.literal(["webhook_double", "webhook_drop_then_retry"]) }),
   z.strictObject({ ...rule, kind: z.literal("storm"), copies: z.int().min(1).max(1_000).default(10) }),
-]);
+] as const;
+const kinds = variants.flatMap(({ shape }) => [...shape.kind.values]);
 
+const fault = z.discriminatedUnion("kind", variants, {
+  error: ({ code }) => (code === "invalid_union" ? `must be one of ${kinds.join(", ")}` : undefined),
+});
+const list = z.array(fault);
 const one = fault.transform((given) => [given]);
-const list = z.union([z.array(fault), one]);
+
+/** One fault, or several. */
+function parseFaults(body: unknown) {
+  return (Array.isArray(body) ? list : one).safeParse(body);
+}
 
 function toFault(given: z.output<typeof fault>): Fault {
   const common = {
@@ -67,14 +76,14 @@ export function listFaults({ faults }: Simulation): AdminReply {
 }
 
 export function replaceFaults(sim: Simulation, { body }: AdminRequest): AdminReply {
-  const parsed = list.safeParse(body);
+  const parsed = parseFaults(body);
   if (!parsed.success) return invalid(parsed.error);
   sim.faults.replace(parsed.data.map(toFault));
   return listFaults(sim);
 }
 
 export function addFaults(sim: Simulation, { body }: AdminRequest): AdminReply {
-  const parsed = list.safeParse(body);
+  const parsed = parseFaults(body);
   if (!parsed.success) return invalid(parsed.error);
   sim.faults.add(parsed.data.map(toFault));
   return listFaults(sim);

@@ -67,8 +67,10 @@ export function missing(what: string): AdminReply {
   return { status: 404, body: { error: `${what} is unknown` } };
 }
 
-export function invalid(error: z.ZodError): AdminReply {
-  return { status: 400, body: { error: z.prettifyError(error) } };
+/** One line that names each field and what is wrong with it. */
+export function invalid({ issues }: z.ZodError): AdminReply {
+  const faults = issues.map(({ path, message }) => `${z.core.toDotPath(path)} ${message}`.trim());
+  return { status: 400, body: { error: faults.join("; ") } };
 }
 
 /** A page of rows by `after` (an index from the last page's `next`) and `limit`. */
