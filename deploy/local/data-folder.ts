@@ -10,7 +10,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
 import { readRunFile } from "./run-file.ts";
@@ -48,10 +48,20 @@ export class DataFolderError extends Error {
 const layoutVersion = 1;
 const markerSchema = z.object({ version: z.number().int() });
 
+/** With its parents. Not by `recursive`: where the system answers ENOENT although the parent exists (/proc), Node 24 tries for ever. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    readdirSync(path);
+    return;
+  }
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
 /** Makes the folder, if there is none, and marks it as ours at its first use. */
 function claim(folder: DataFolder): void {
   const { root, marker } = folder;
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+  makeFolder(root);
   if (existsSync(marker) && isOurs(folder)) return;
   // Variables for the processes may be laid there before the first start.
   const entries = readdirSync(root).filter((name) => join(root, name) !== folder.env);
