@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -50,10 +51,7 @@ const markerSchema = z.object({ version: z.number().int() });
 
 /** With its parents. Not by `recursive`: where the system answers ENOENT although the parent exists (/proc), Node 24 tries for ever. */
 function makeFolder(path: string): void {
-  if (existsSync(path)) {
-    readdirSync(path);
-    return;
-  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
   makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
 }
