@@ -1,0 +1,274 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { LeaseFacts, PodFacts, PodsFacts } from "./facts.ts";
+import { lapseSettleMs, planPods, type PodsPlan, youngPodMs } from "./pods.ts";
+
+const older = 10 * youngPodMs;
+
+function pod(epoch: number, changes: Partial<PodFacts> = {}): PodFacts {
+  return {
+    name: `orders-c${epoch}`,
+    uid: `uid-${epoch}`,
+    epoch,
+    specHash: "spec",
+    nodeName: "node-1",
+    ageMs: older,
+    isStarted: true,
+    isReady: true,
+    isEnded: false,
+    isRestarting: false,
+    isDeleting: false,
+    isNodeLost: false,
+    isNodeDraining: false,
+    ...changes,
+  };
+}
+
+function lease(epoch: number, changes: Partial<LeaseFacts> = {}): PodsFacts["lease"] {
+  const value = {
+    epoch,
+    term: BigInt(epoch),
+    holder: `uid-${epoch}`,
+    isHeld: true,
+    lapsedForMs: undefined,
+    ...changes,
+  };
+  return { kind: "known", value };
+}
+
+const away: PodsFacts["lease"] = { kind: "away", service: "messages", why: "no connection" };
+const noTurn = { isAllowed: false, why: "not its turn" } as const;
+
+/** One pod that sends, and nothing to do. */
+function facts(changes: Partial<PodsFacts> = {}): PodsFacts {
+  return {
+    isWanted: true,
+    isComplete: true,
+    epoch: 3,
+    podUid: "uid-3",
+    specHash: "spec",
+    pods: [pod(3)],
+    endedUids: new Set(),
+    lease: lease(3),
+    move: { isAllowed: true },
+    takeover: { isAllowed: true },
+    disruption: "Migrate",
+    ...changes,
+  };
+}
+
+function advance(why: string, avoidNodes: string[] = []) {
+  return { kind: "advance", from: 3, to: 4, avoidNodes, why };
+}
+
+function remove(epoch: number, why: string) {
+  return { kind: "delete", name: `orders-c${epoch}`, uid: `uid-${epoch}`, why };
+}
+
+const lapsed = lease(3, { lapsedForMs: lapseSettleMs });
+
+const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; waits?: boolean; lookAgainMs?: number }> =
+  {
+    "a pod that sends is left alone": { given: {}, actions: [] },
+    "a new number gets epoch 1": {
+      given: { epoch: 0, podUid: undefined, pods: [], lease: { kind: "known", value: undefined } },
+      actions: [{ kind: "advance", from: 0, to: 1, avoidNodes: [], why: "FirstPod" }],
+    },
+    "an epoch that was written before the operator died gets its pod": {
+      given: { podUid: undefined, pods: [] },
+      actions: [{ kind: "create", epoch: 3, avoidNodes: [] }],
+    },
+    "a pod of a later epoch than the status: the cache is old": {
+      given: { pods: [pod(3), pod(4)] },
+      actions: [{ kind: "refresh" }],
+    },
+    "what a new pod needs is missing: none is made": { given: { pods: [], isComplete: false }, actions: [] },
+    "what a new pod needs is missing: the one that runs stays": {
+      given: { isComplete: false, specHash: "other" },
+      actions: [],
+    },
+    "a number that is not wanted loses its pods": {
+      given: { isWanted: false, pods: [pod(2, { isDeleting: true }), pod(3)] },
+      actions: [remove(3, "NotWanted")],
+    },
+    "a pod that is gone and was seen to end gives up its lease": {
+      given: { pods: [], endedUids: new Set(["uid-3"]) },
+      actions: [{ kind: "revoke", term: 3n, proof: "pod_gone" }, advance("PodGone")],
+    },
+    "a pod that is gone by force may live: its lease runs out by itself": {
+      given: { pods: [] },
+      actions: [advance("PodGone")],
+    },
+    "a pod that is gone and has given its lease back needs no proof": {
+      given: { pods: [], endedUids: new Set(["uid-3"]), lease: lease(3, { isHeld: false }) },
+      actions: [advance("PodGone")],
+    },
+    "a pod that ended is replaced, its lease revoked": {
+      given: { pods: [pod(3, { isEnded: true })] },
+      actions: [{ kind: "revoke", term: 3n, proof: "pod_terminal" }, advance("PodEnded")],
+    },
+    "a pod that ended gives up its lease even if no other can be made": {
+      given: { pods: [pod(3, { isEnded: true })], isComplete: false },
+      actions: [{ kind: "revoke", term: 3n, proof: "pod_terminal" }],
+    },
+    "a pod that is being deleted gets its successor while it drains": {
+      given: { pods: [pod(3, { isDeleting: true })] },
+      actions: [advance("PodDeleted")],
+    },
+    "a lease that lapsed just now may still be renewed": {
+      given: { lease: lease(3, { lapsedForMs: 500 }) },
+      actions: [],
+      waits: true,
+      lookAgainMs: lapseSettleMs - 500,
+    },
+    "a pod that fell silent is taken over, elsewhere": {
+      given: { lease: lapsed },
+      actions: [advance("LeaseLapsed", ["node-1"])],
+    },
+    "a silent pod waits while many others are taken over": {
+      given: { lease: lapsed, takeover: noTurn },
+      actions: [],
+      waits: true,
+    },
+    "a container that restarts is in the kubelet's hands": {
+      given: { lease: lapsed, pods: [pod(3, { isRestarting: true, isReady: false })] },
+      actions: [],
+    },
+    "a young pod is not replaced for its silence": {
+      given: { lease: lapsed, pods: [pod(3, { ageMs: youngPodMs - 10 })] },
+      actions: [],
+      waits: true,
+      lookAgainMs: 10,
+    },
+    "a standby that waits for an older lease which lapsed gets it by itself": {
+      given: { lease: lease(2, { lapsedForMs: older }), pods: [pod(2, { isNodeLost: true }), pod(3)] },
+      actions: [],
+    },
+    "messages is away: nothing is taken over": { given: { lease: away }, actions: [] },
+    "another spec moves the number when it is its turn": {
+      given: { specHash: "other" },
+      actions: [advance("SpecChanged")],
+    },
+    "another spec waits for its turn": { given: { specHash: "other", move: noTurn }, actions: [], waits: true },
+    "a pod that never served is replaced by a mended spec out of turn": {
+      given: { specHash: "other", move: noTurn, lease: lease(2), pods: [pod(2), pod(3, { isReady: false })] },
+      actions: [advance("SpecChanged")],
+    },
+    "a draining node moves the number": {
+      given: { pods: [pod(3, { isNodeDraining: true })] },
+      actions: [advance("NodeDraining")],
+    },
+    "a number that blocks disruption stays on its draining node": {
+      given: { pods: [pod(3, { isNodeDraining: true })], disruption: "Block" },
+      actions: [],
+    },
+    "the old pod stays while it holds the lease": {
+      given: { lease: lease(2), pods: [pod(2), pod(3, { isReady: false })] },
+      actions: [],
+    },
+    "the old pod goes when its successor holds the lease": {
+      given: { pods: [pod(2), pod(3)] },
+      actions: [remove(2, "Replaced")],
+    },
+    "the old pod stays while nobody knows who holds the lease": {
+      given: { pods: [pod(2), pod(3)], lease: away },
+      actions: [],
+    },
+    "an old pod that ended goes, whoever holds the lease": {
+      given: { pods: [pod(2, { isEnded: true }), pod(3)], lease: away },
+      actions: [remove(2, "Ended")],
+    },
+    "a pod on a lost node stays as evidence": { given: { pods: [pod(2, { isNodeLost: true }), pod(3)] }, actions: [] },
+  };
+
+for (const [sentence, { given, actions, waits = false, lookAgainMs }] of Object.entries(cases)) {
+  test(sentence, () => {
+    const plan = planPods(facts(given));
+    assert.deepEqual(plan.actions, actions);
+    assert.equal(plan.waitsFor !== undefined, waits);
+    assert.equal(plan.lookAgainMs, lookAgainMs);
+  });
+}
+
+const anyPod = (epoch: number): fc.Arbitrary<PodFacts> =>
+  fc
+    .record({
+      specHash: fc.constantFrom("spec", "other"),
+      nodeName: fc.constantFrom("node-1", "node-2", undefined),
+      ageMs: fc.constantFrom(0, youngPodMs, older),
+      isStarted: fc.boolean(),
+      isReady: fc.boolean(),
+      isEnded: fc.boolean(),
+      isRestarting: fc.boolean(),
+      isDeleting: fc.boolean(),
+      isNodeLost: fc.boolean(),
+      isNodeDraining: fc.boolean(),
+    })
+    .map((changes) => pod(epoch, changes));
+
+const anyTurn = fc.boolean().map((isAllowed) => (isAllowed ? ({ isAllowed } as const) : noTurn));
+
+const anyFacts: fc.Arbitrary<PodsFacts> = fc.record({
+  isWanted: fc.boolean(),
+  isComplete: fc.boolean(),
+  epoch: fc.integer({ min: 0, max: 4 }),
+  podUid: fc.constantFrom(undefined, "uid-1", "uid-2", "uid-3", "uid-4"),
+  specHash: fc.constantFrom("spec", "other"),
+  pods: fc.subarray([1, 2, 3, 4]).chain((epochs) => fc.tuple(...epochs.map(anyPod))),
+  endedUids: fc.subarray(["uid-1", "uid-2", "uid-3", "uid-4"]).map((uids) => new Set(uids)),
+  lease: fc.oneof(
+    fc.constant(away),
+    fc.constant({ kind: "known", value: undefined } as const),
+    fc
+      .record({
+        epoch: fc.integer({ min: 1, max: 4 }),
+        isHeld: fc.boolean(),
+        lapsedForMs: fc.constantFrom(undefined, 0, lapseSettleMs, older),
+      })
+      .map(({ epoch, ...changes }) => lease(epoch, changes)),
+  ),
+  move: anyTurn,
+  takeover: anyTurn,
+  disruption: fc.constantFrom("Migrate", "Block"),
+});
+
+function count(plan: PodsPlan, kind: string): number {
+  return plan.actions.filter((action) => action.kind === kind).length;
+}
+
+const laws: Record<string, (given: PodsFacts, plan: PodsPlan) => boolean> = {
+  "at most one new pod at a time": (_, plan) => count(plan, "advance") + count(plan, "create") <= 1,
+  "no new pod for a number that is not wanted, or lacks something": (given, plan) =>
+    (given.isWanted && given.isComplete) || count(plan, "advance") + count(plan, "create") === 0,
+  "a wanted number's living pod that may hold the lease is never deleted": (given, plan) =>
+    !given.isWanted ||
+    plan.actions.every((action) => {
+      if (action.kind !== "delete") return true;
+      const found = given.pods.find(({ uid }) => uid === action.uid);
+      if (found?.isEnded === true) return true;
+      return (
+        given.lease.kind === "known" &&
+        !(given.lease.value?.isHeld === true && given.lease.value.epoch === found?.epoch)
+      );
+    }),
+  "a lease is revoked only of a pod that is known to have ended": (given, plan) =>
+    plan.actions.every(({ kind }) => {
+      if (kind !== "revoke" || given.lease.kind === "away") return kind !== "revoke";
+      const holder = given.lease.value?.holder;
+      return given.endedUids.has(holder ?? "") || given.pods.some(({ uid, isEnded }) => uid === holder && isEnded);
+    }),
+  "an epoch is only ever followed by the next": (given, plan) =>
+    plan.actions.every(
+      (action) => action.kind !== "advance" || (action.from === given.epoch && action.to === given.epoch + 1),
+    ),
+};
+
+for (const [law, holds] of Object.entries(laws)) {
+  test(law, () => {
+    fc.assert(
+      fc.property(anyFacts, (given) => holds(given, planPods(given))),
+      { numRuns: 5_000 },
+    );
+  });
+}

@@ -1,0 +1,137 @@
+// Which pods a number is to have. Nothing here makes two senders possible: that is the lease's work. This decides how soon the
+// right pod is there, and that no living one is taken away without need.
+import type { LeaseFacts, PodFacts, PodsFacts } from "./facts.ts";
+
+export type PodAction =
+  /** The next epoch, by compare-and-swap from the one that was seen, then its pod. */
+  | { kind: "advance"; from: number; to: number; avoidNodes: readonly string[]; why: AdvanceReason }
+  /** The pod of the present epoch, which was written and not yet seen. */
+  | { kind: "create"; epoch: number; avoidNodes: readonly string[] }
+  /** With its grace period, never without. */
+  | { kind: "delete"; name: string; uid: string; why: DeleteReason }
+  /** Ends the lease of a pod that cannot send any more. */
+  | { kind: "revoke"; term: bigint; proof: "pod_terminal" | "pod_gone" }
+  /** The cache is older than the world: look again. */
+  | { kind: "refresh" };
+
+export type AdvanceReason =
+  | "FirstPod"
+  | "PodEnded"
+  | "PodGone"
+  | "PodDeleted"
+  | "LeaseLapsed"
+  | "NodeDraining"
+  | "SpecChanged";
+export type DeleteReason = "NotWanted" | "Replaced" | "Ended";
+
+export type PodsPlan = {
+  actions: readonly PodAction[];
+  /** Why something that is due does not happen yet. */
+  waitsFor: string | undefined;
+  /** When to look again though nothing changes; undefined: only when something does. */
+  lookAgainMs: number | undefined;
+};
+
+/** So long a lease must have lapsed, in ms: a messages service that comes back is asked for renewals first. */
+export const lapseSettleMs = 2_000;
+/** A pod this young, in ms, is not replaced for its silence: a process that fails at each start would eat epochs. */
+export const youngPodMs = 60_000;
+
+type Step = { actions?: readonly PodAction[]; waitsFor?: string; lookAgainMs?: number };
+
+export function planPods(facts: PodsFacts): PodsPlan {
+  const { pods, epoch } = facts;
+  if (pods.some((pod) => pod.epoch > epoch)) return plan({ actions: [{ kind: "refresh" }] });
+  if (!facts.isWanted) return plan({ actions: pods.filter(isStaying).map((pod) => remove(pod, "NotWanted")) });
+  const current = pods.find((pod) => pod.epoch === epoch);
+  const step = current === undefined ? replaceMissing(facts) : replaceFaulty(facts, current);
+  // An old pod of an epoch that is about to end is judged when the next one is there.
+  const isAdvancing = step.actions?.some(({ kind }) => kind === "advance") === true;
+  return plan({ ...step, actions: [...(step.actions ?? []), ...(isAdvancing ? [] : clearOld(facts, current))] });
+}
+
+function plan({ actions = [], waitsFor, lookAgainMs }: Step): PodsPlan {
+  return { actions, waitsFor, lookAgainMs };
+}
+
+function replaceMissing(facts: PodsFacts): Step {
+  const { isComplete, epoch, podUid, endedUids } = facts;
+  if (!isComplete) return {};
+  const avoidNodes = silentNodes(facts);
+  if (epoch > 0 && podUid === undefined) return { actions: [{ kind: "create", epoch, avoidNodes }] };
+  if (podUid === undefined) return { actions: [advance(facts, "FirstPod")] };
+  const lease = leaseOf(facts);
+  const isProven = endedUids.has(podUid) && lease?.isHeld === true && lease.holder === podUid;
+  const revoke: PodAction[] = isProven ? [{ kind: "revoke", term: lease.term, proof: "pod_gone" }] : [];
+  return { actions: [...revoke, advance(facts, "PodGone")] };
+}
+
+function replaceFaulty(facts: PodsFacts, current: PodFacts): Step {
+  const { isComplete, specHash, move, disruption } = facts;
+  const lease = leaseOf(facts);
+  if (current.isEnded) {
+    const holds = lease?.isHeld === true && lease.holder === current.uid;
+    const revoke: PodAction[] = holds ? [{ kind: "revoke", term: lease.term, proof: "pod_terminal" }] : [];
+    return { actions: [...revoke, ...(isComplete ? [advance(facts, "PodEnded")] : [])] };
+  }
+  if (!isComplete) return {};
+  // Its successor waits as a standby while it drains.
+  if (current.isDeleting) return { actions: [advance(facts, "PodDeleted")] };
+  const silent = replaceSilent(facts, current, lease);
+  if (silent !== undefined) return silent;
+  if (current.isNodeDraining && disruption === "Migrate") return moveTo(facts, "NodeDraining");
+  if (current.specHash === specHash) return {};
+  // One that never got the lease serves nobody: a mended spec need not wait for its turn.
+  const serves = current.isReady || lease?.epoch === current.epoch;
+  return serves ? moveTo(facts, "SpecChanged", move) : { actions: [advance(facts, "SpecChanged")] };
+}
+
+function moveTo(facts: PodsFacts, why: AdvanceReason, turn = facts.move): Step {
+  return turn.isAllowed ? { actions: [advance(facts, why)] } : { waitsFor: turn.why };
+}
+
+/** A pod that the API server still shows as running, while nobody renews its lease: its node is gone, or its process stands still. */
+function replaceSilent(facts: PodsFacts, current: PodFacts, lease: LeaseFacts | undefined): Step | undefined {
+  if (lease?.epoch !== current.epoch || lease.lapsedForMs === undefined || current.isRestarting) return undefined;
+  const waitMs = Math.max(lapseSettleMs - lease.lapsedForMs, youngPodMs - current.ageMs);
+  if (waitMs > 0) return { waitsFor: "the pod may still renew its lease", lookAgainMs: waitMs };
+  return moveTo(facts, "LeaseLapsed", facts.takeover);
+}
+
+/** Pods of epochs that are over: kept while they send and their successor does not, or while their node cannot be asked. */
+function clearOld(facts: PodsFacts, current: PodFacts | undefined): PodAction[] {
+  const lease = leaseOf(facts);
+  return facts.pods
+    .filter((pod) => pod !== current && isStaying(pod))
+    .flatMap((pod) => {
+      if (pod.isEnded) return [remove(pod, "Ended")];
+      const mayHold = facts.lease.kind === "away" || (lease?.isHeld === true && lease.epoch === pod.epoch);
+      return mayHold || pod.isNodeLost ? [] : [remove(pod, "Replaced")];
+    });
+}
+
+function advance(facts: PodsFacts, why: AdvanceReason): PodAction {
+  const avoidNodes = silentNodes(facts);
+  return { kind: "advance", from: facts.epoch, to: facts.epoch + 1, avoidNodes, why };
+}
+
+/** Nodes of pods that run by the API server's word and are silent: a new pod there would be as silent. */
+function silentNodes({ pods, lease }: PodsFacts): string[] {
+  const isLapsed = lease.kind === "known" && lease.value?.lapsedForMs !== undefined;
+  const silent = pods.filter(
+    (pod) => !pod.isEnded && (pod.isNodeLost || (isLapsed && lease.value?.holder === pod.uid)),
+  );
+  return [...new Set(silent.flatMap(({ nodeName }) => nodeName ?? []))].sort();
+}
+
+function leaseOf({ lease }: PodsFacts): LeaseFacts | undefined {
+  return lease.kind === "known" ? lease.value : undefined;
+}
+
+function isStaying(pod: PodFacts): boolean {
+  return !pod.isDeleting;
+}
+
+function remove({ name, uid }: PodFacts, why: DeleteReason): PodAction {
+  return { kind: "delete", name, uid, why };
+}
