@@ -15,12 +15,17 @@ export function makeRunFolder(): string {
   return folder;
 }
 
-/** A new folder below the run's: servers started in it are ended with the run, at the latest. */
-export function privateFolder(name: string): string {
-  const run = process.env[variable];
-  if (run === undefined)
+/** The folder of this run, common to its test processes: servers started below it are ended with the run, at the latest. */
+export function runFolder(): string {
+  const folder = process.env[variable];
+  if (folder === undefined)
     throw new Error("tests with servers run with --test-global-setup=test/env/global-setup.ts, as npm test does");
-  const folder = join(run, `${name}-${process.pid}-${nextId()}`);
+  return folder;
+}
+
+/** A new folder below the run's. */
+export function privateFolder(name: string): string {
+  const folder = join(runFolder(), `${name}-${process.pid}-${nextId()}`);
   mkdirSync(folder, { recursive: true });
   return folder;
 }
@@ -39,7 +44,9 @@ export async function clearRunFolder(folder: string): Promise<void> {
     for (const pidFile of [join(folder, name, "postmaster.pid"), join(folder, name, "data", "postmaster.pid")]) {
       await endLeftover(pidFile, folder);
     }
-    await endLeftover(join(folder, name, "nats-server.pid"), folder);
+    for (const server of ["nats-server", "kube-apiserver", "etcd"]) {
+      await endLeftover(join(folder, name, `${server}.pid`), folder);
+    }
   }
   removeFolder(folder);
 }
@@ -52,7 +59,8 @@ export async function clearStaleRuns(): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this id runs. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,8 +1,9 @@
-// Runs once before all tests: starts PostgreSQL and finds nats-server. Test processes learn of both by environment variables.
+// Runs once before all tests: starts PostgreSQL, finds nats-server and an API server. Test processes learn of both by environment variables.
 import { join } from "node:path";
 import { findNatsServer } from "#local/nats.ts";
 import { type PostgresServer, startPostgres } from "#local/postgres.ts";
 import { clearRunFolder, clearStaleRuns, makeRunFolder } from "./folder.ts";
+import { findKubeBinaries } from "./kube-binaries.ts";
 import { testLog } from "./log.ts";
 
 let folder: string | undefined;
@@ -11,7 +12,10 @@ let postgres: PostgresServer | undefined;
 export async function globalSetup(): Promise<void> {
   await clearStaleRuns();
   folder = makeRunFolder();
-  process.env["HELIOGRAPH_TEST_NATS"] = await findNatsServer({ progress: (line) => process.stderr.write(`${line}\n`) });
+  const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+  process.env["HELIOGRAPH_TEST_NATS"] = await findNatsServer({ progress });
+  // Here, because a first build takes longer than a test may. Tests that need them say what is missing.
+  await findKubeBinaries(progress).catch(() => undefined);
   postgres = await startPostgres({
     dataDir: join(folder, "postgres", "data"),
     port: 0,
