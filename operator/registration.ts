@@ -2,10 +2,13 @@
 // same requests for the same YAML.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ApplyAccountRequestSchema, ApplyNumberRequestSchema } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import type { EditTemplateRequestSchema, TemplateSchema } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import { type ApplySubscriptionRequestSchema, Dialect, EventKind } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
 import type { WebhookSubscription } from "./api/v1alpha1/webhook-subscription.ts";
 import type { WhatsAppBusinessAccount } from "./api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "./api/v1alpha1/whatsapp-number.ts";
+import type { WhatsAppTemplate } from "./api/v1alpha1/whatsapp-template.ts";
+import { componentsOf } from "./template/components.ts";
 
 export function applyAccount({
   metadata,
@@ -46,6 +49,43 @@ export function applyNumber(
   };
 }
 
+const categories = {
+  Marketing: "MARKETING",
+  Utility: "UTILITY",
+  Authentication: "AUTHENTICATION",
+} as const satisfies Record<WhatsAppTemplate["spec"]["category"], string>;
+const parameterFormats = { Positional: "POSITIONAL", Named: "NAMED" } as const satisfies Record<
+  WhatsAppTemplate["spec"]["parameterFormat"],
+  string
+>;
+
+/** What the template should be, for the calls that compare, create and edit. `account` is the one that its accountRef names. */
+export function declareTemplate(
+  { spec }: Pick<WhatsAppTemplate, "spec">,
+  account: Pick<WhatsAppBusinessAccount, "spec">,
+): TemplateDeclaration {
+  return {
+    wabaId: account.spec.wabaId,
+    name: spec.name,
+    language: spec.language,
+    category: categories[spec.category],
+    parameterFormat: parameterFormats[spec.parameterFormat],
+    componentsJson: new TextEncoder().encode(JSON.stringify(componentsOf(spec))),
+  };
+}
+
+type Declared = "wabaId" | "name" | "language" | "category" | "parameterFormat" | "componentsJson";
+export type TemplateDeclaration = Required<Pick<MessageInitShape<typeof TemplateSchema>, Declared>>;
+
+/** `change` says what of it is edited. */
+export function editTemplate(
+  { wabaId, name, language, category, componentsJson }: TemplateDeclaration,
+  change: { category: boolean; components: boolean },
+): MessageInitShape<typeof EditTemplateRequestSchema> {
+  const edited = { ...(change.category && { category }), ...(change.components && { componentsJson }) };
+  return { template: { wabaId, name, language, ...edited } };
+}
+
 const dialects = {
   Cloud: Dialect.CLOUD,
   OnPremises: Dialect.ON_PREMISES,
@@ -64,13 +104,13 @@ const eventKinds = {
 export type Scope = { accounts: readonly WhatsAppBusinessAccount[]; numbers: readonly WhatsAppNumber[] };
 
 /**
- * `secret` is the value that secretRef names. A subscription without references gets the accounts of its scope by id, since an
+ * `secrets` are the values that secretRef and previousSecretRef name, in that order. A subscription without references gets the accounts of its scope by id, since an
  * empty list would mean every account there is. Throws if a reference leads nowhere.
  */
 export function applySubscription(
   { metadata, spec }: WebhookSubscription,
   scope: Scope,
-  secret: string,
+  secrets: string[],
 ): MessageInitShape<typeof ApplySubscriptionRequestSchema> {
   const numbers = (spec.numberRefs ?? []).map(({ name }) => getNamed(scope.numbers, name).spec.phoneNumberId);
   const accounts = (spec.accountRefs ?? []).map(({ name }) => getNamed(scope.accounts, name).spec.wabaId);
@@ -83,7 +123,7 @@ export function applySubscription(
       events: (spec.events ?? []).map((event) => eventKinds[event]),
       phoneNumberIds: numbers,
       wabaIds: isOpen ? scope.accounts.map((account) => account.spec.wabaId) : accounts,
-      secrets: [secret],
+      secrets,
       keepTryingSeconds: spec.keepTryingSeconds,
       timeoutMs: spec.timeoutSeconds * 1_000,
       concurrency: spec.concurrency,

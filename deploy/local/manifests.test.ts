@@ -39,6 +39,19 @@ spec:
 ${spec.replaceAll(/^/gm, "  ")}`;
 }
 
+function templateYaml(name: string, spec: string): string {
+  return `apiVersion: heliograph.dev/v1alpha1
+kind: WhatsAppTemplate
+metadata: { name: ${name} }
+spec:
+  accountRef: { name: fjord-coffee }
+  language: en_US
+  category: Utility
+  body:
+    text: Hello.
+${spec.replaceAll(/^/gm, "  ")}`;
+}
+
 const good = 'phoneNumberId: "1"\nphoneNumber: "+15550100009"';
 const signed = "url: https://example.com/hook\nsecretRef: { name: fjord-coffee, key: appSecret }";
 
@@ -68,49 +81,55 @@ const cases: [sentence: string, yaml: string, faults: string[]][] = [
   [
     "a value above its maximum",
     numberYaml(`${good}\nmessagesPerSecond: 1001`),
-    ["x.yaml: WhatsAppNumber/extra: spec.messagesPerSecond must be <= 1000"],
+    ["x.yaml: WhatsAppNumber/extra: spec.messagesPerSecond: should be less than or equal to 1000"],
   ],
-  ["a missing field", numberYaml('phoneNumberId: "1"'), ["x.yaml: WhatsAppNumber/extra: spec.phoneNumber is required"]],
+  [
+    "a missing field",
+    numberYaml('phoneNumberId: "1"'),
+    ["x.yaml: WhatsAppNumber/extra: spec.phoneNumber: Required value"],
+  ],
   [
     "a field that is not known",
     numberYaml(`${good}\nmessagePerSecond: 5`),
-    ["x.yaml: WhatsAppNumber/extra: spec.messagePerSecond is not a known field"],
+    ['x.yaml: WhatsAppNumber/extra: unknown field "spec.messagePerSecond"'],
   ],
   [
     "an id without quotes, which YAML reads as a number",
     numberYaml('phoneNumberId: 1\nphoneNumber: "+15550100009"'),
-    ["x.yaml: WhatsAppNumber/extra: spec.phoneNumberId must be string"],
+    ['x.yaml: WhatsAppNumber/extra: spec.phoneNumberId: must be of type string: "integer"'],
   ],
   [
     "a phone number without its plus",
     numberYaml('phoneNumberId: "1"\nphoneNumber: "15550100009"'),
-    ["x.yaml: WhatsAppNumber/extra: spec.phoneNumber must be a phone number in E.164 form, such as +15550100001"],
+    ["x.yaml: WhatsAppNumber/extra: spec.phoneNumber: must be a phone number in E.164 form, such as +15550100001"],
   ],
   [
     "a word that is not in the list",
     numberYaml(`${good}\nunknownPolicy: resend`),
-    ["x.yaml: WhatsAppNumber/extra: spec.unknownPolicy must be one of Fail, Resend"],
+    ['x.yaml: WhatsAppNumber/extra: spec.unknownPolicy: supported values: "Fail", "Resend"'],
   ],
   [
     "two faults in one resource, a line each",
     numberYaml(`${good}\nqueueLimit: 0\ndesiredState: Off`),
     [
-      "x.yaml: WhatsAppNumber/extra: spec.desiredState must be one of Connected, Disconnected",
-      "x.yaml: WhatsAppNumber/extra: spec.queueLimit must be >= 1",
+      'x.yaml: WhatsAppNumber/extra: spec.desiredState: supported values: "Connected", "Disconnected"',
+      "x.yaml: WhatsAppNumber/extra: spec.queueLimit: should be greater than or equal to 1",
     ],
   ],
   [
     "a name that Kubernetes refuses",
     numberYaml(good, "Orders_2"),
     [
-      "x.yaml: WhatsAppNumber/Orders_2: metadata.name must be small letters, digits, '-' and '.', with a letter or digit first and last",
+      "x.yaml: WhatsAppNumber/Orders_2: metadata.name: a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', " +
+        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is " +
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
     ],
   ],
   [
     "a URL that is none of http",
     subscriptionYaml(signed.replace("https:", "ftp:")),
     [
-      "x.yaml: WebhookSubscription/extra: spec.url must be an http or https URL, without user name, password and #fragment",
+      "x.yaml: WebhookSubscription/extra: spec.url: must be an http or https URL, without user name, password and fragment",
     ],
   ],
   [
@@ -151,22 +170,63 @@ const cases: [sentence: string, yaml: string, faults: string[]][] = [
   [
     "the same number twice in a subscription",
     subscriptionYaml(`${signed}\nnumberRefs: [{ name: orders }, { name: orders }]`),
-    ["x.yaml: WebhookSubscription/extra: spec.numberRefs has an item twice"],
+    ['x.yaml: WebhookSubscription/extra: spec.numberRefs[1]: Duplicate value: {"name":"orders"}'],
   ],
   [
     "an address with a password in it",
     subscriptionYaml(signed.replace("example.com", "me:word@example.com")),
     [
-      "x.yaml: WebhookSubscription/extra: spec.url must be an http or https URL, without user name, password and #fragment",
+      "x.yaml: WebhookSubscription/extra: spec.url: must be an http or https URL, without user name, password and fragment",
     ],
+  ],
+  [
+    "a rule of the CRD that is broken, in the words of the API server",
+    numberYaml(`${good}\nunknownPolicy: Resend\nunknownTimeoutSeconds: 60\nmessageTtlSeconds: 30`),
+    [
+      "x.yaml: WhatsAppNumber/extra: spec.unknownTimeoutSeconds: with unknownPolicy Resend it must be below messageTtlSeconds, " +
+        "else nothing is left to send again",
+    ],
+  ],
+  [
+    "a PIN that is not there",
+    numberYaml(`${good}\nregistration: { pinRef: { name: fjord-coffee, key: pin } }`),
+    ["x.yaml: WhatsAppNumber/extra: spec.registration.pinRef.name: Secret fjord-coffee has no key pin"],
+  ],
+  [
+    "an old secret that is not there",
+    subscriptionYaml(`${signed}\npreviousSecretRef: { name: fjord-coffee, key: old }`),
+    ["x.yaml: WebhookSubscription/extra: spec.previousSecretRef.name: Secret fjord-coffee has no key old"],
+  ],
+  [
+    "a number whose class is not declared: classes are the cluster's",
+    numberYaml(`${good}\nconnectionClassName: large`),
+    [],
+  ],
+  ["a template", templateYaml("extra", "name: bills"), []],
+  [
+    "a template that is declared already, and has an account that is not there",
+    `${templateYaml("extra", "name: order_update")}\n---\n${templateYaml("other", "name: bills").replace("fjord-coffee", "nobody")}`,
+    [
+      "x.yaml: WhatsAppTemplate/extra: spec.name in this account and language is that of WhatsAppTemplate/order-update in templates.yaml",
+      "x.yaml: WhatsAppTemplate/other: spec.accountRef.name: no WhatsAppBusinessAccount is named nobody",
+    ],
+  ],
+  [
+    "a variable twice in a template",
+    templateYaml("extra", "name: bills\nheader: { type: Location }").replace(
+      "Hello.",
+      'Hi {{1}}.\n    variables: [{ name: "1", example: a }, { name: "1", example: b }]',
+    ),
+    ['x.yaml: WhatsAppTemplate/extra: spec.body.variables[1]: Duplicate value: {"name":"1"}'],
   ],
   [
     "a kind of another API",
     "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: settings }",
     [
       "x.yaml: ConfigMap/settings: apiVersion v1 with kind ConfigMap is not known here, known are Secret (v1), " +
+        "ConnectionClass (heliograph.dev/v1alpha1), WebhookSubscription (heliograph.dev/v1alpha1), " +
         "WhatsAppBusinessAccount (heliograph.dev/v1alpha1), WhatsAppNumber (heliograph.dev/v1alpha1), " +
-        "WebhookSubscription (heliograph.dev/v1alpha1)",
+        "WhatsAppTemplate (heliograph.dev/v1alpha1)",
     ],
   ],
   [
@@ -174,8 +234,9 @@ const cases: [sentence: string, yaml: string, faults: string[]][] = [
     "hello",
     [
       "x.yaml: document at line 1: apiVersion (none) with kind (none) is not known here, known are Secret (v1), " +
+        "ConnectionClass (heliograph.dev/v1alpha1), WebhookSubscription (heliograph.dev/v1alpha1), " +
         "WhatsAppBusinessAccount (heliograph.dev/v1alpha1), WhatsAppNumber (heliograph.dev/v1alpha1), " +
-        "WebhookSubscription (heliograph.dev/v1alpha1)",
+        "WhatsAppTemplate (heliograph.dev/v1alpha1)",
     ],
   ],
   [

@@ -2,6 +2,7 @@
 import type { WebhookSubscription } from "#operator/api/v1alpha1/webhook-subscription.ts";
 import type { WhatsAppBusinessAccount } from "#operator/api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "#operator/api/v1alpha1/whatsapp-number.ts";
+import type { WhatsAppTemplate } from "#operator/api/v1alpha1/whatsapp-template.ts";
 import { type Declared, keysNotInBase64, type Resource, valuesOf } from "./resources.ts";
 
 type Find = (kind: Resource["kind"], name: string) => Resource | undefined;
@@ -32,10 +33,17 @@ function uniqueValuesOf(resource: Resource): [field: string, value: string][] {
         ["spec.phoneNumberId", resource.spec.phoneNumberId],
         ["spec.phoneNumber", resource.spec.phoneNumber],
       ];
+    case "WhatsAppTemplate":
+      return [own, ["spec.name in this account and language", templateKey(resource)]];
+    case "ConnectionClass":
     case "Secret":
     case "WebhookSubscription":
       return [own];
   }
+}
+
+function templateKey({ spec }: WhatsAppTemplate): string {
+  return `${spec.accountRef.name} ${spec.language} ${spec.name}`;
 }
 
 function findRepeats(declared: readonly Declared[]): string[] {
@@ -57,8 +65,12 @@ function faultsOf(resource: Resource, find: Find): string[] {
   switch (resource.kind) {
     case "Secret":
       return keysNotInBase64(resource).map((key) => `data.${key} must be base64; plain text goes under stringData`);
+    case "ConnectionClass":
+      return [];
     case "WhatsAppBusinessAccount":
       return accountFaults(resource, find);
+    case "WhatsAppTemplate":
+      return missing("spec.accountRef.name", "WhatsAppBusinessAccount", resource.spec.accountRef.name, find);
     case "WhatsAppNumber":
       return numberFaults(resource, find);
     case "WebhookSubscription":
@@ -81,6 +93,7 @@ function numberFaults({ spec }: WhatsAppNumber, find: Find): string[] {
     ...(spec.credentialsRef === undefined
       ? []
       : secretFaults("spec.credentialsRef.name", spec.credentialsRef.name, ["accessToken"], find)),
+    ...keyFaults("spec.registration.pinRef.name", spec.registration?.pinRef, find),
   ];
 }
 
@@ -92,8 +105,13 @@ function subscriptionFaults({ spec }: WebhookSubscription, find: Find): string[]
     ...(spec.accountRefs ?? []).flatMap(({ name }, index) =>
       missing(`spec.accountRefs[${index}].name`, "WhatsAppBusinessAccount", name, find),
     ),
-    ...secretFaults("spec.secretRef.name", spec.secretRef.name, [spec.secretRef.key], find),
+    ...keyFaults("spec.secretRef.name", spec.secretRef, find),
+    ...keyFaults("spec.previousSecretRef.name", spec.previousSecretRef, find),
   ];
+}
+
+function keyFaults(field: string, reference: { name: string; key: string } | undefined, find: Find): string[] {
+  return reference === undefined ? [] : secretFaults(field, reference.name, [reference.key], find);
 }
 
 function missing(field: string, kind: Resource["kind"], name: string, find: Find): string[] {

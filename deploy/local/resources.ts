@@ -1,8 +1,10 @@
 // The resources that drive the local runner: ours, and Kubernetes' Secret.
 import type { ObjectMeta } from "#operator/api/metadata.ts";
+import type { ConnectionClass } from "#operator/api/v1alpha1/connection-class.ts";
 import type { WebhookSubscription } from "#operator/api/v1alpha1/webhook-subscription.ts";
 import type { WhatsAppBusinessAccount } from "#operator/api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "#operator/api/v1alpha1/whatsapp-number.ts";
+import type { WhatsAppTemplate } from "#operator/api/v1alpha1/whatsapp-template.ts";
 
 export type Secret = {
   kind: "Secret";
@@ -11,7 +13,13 @@ export type Secret = {
   stringData?: Record<string, string>;
 };
 
-export type Resource = Secret | WhatsAppBusinessAccount | WhatsAppNumber | WebhookSubscription;
+export type Resource =
+  | Secret
+  | WhatsAppBusinessAccount
+  | WhatsAppNumber
+  | WhatsAppTemplate
+  | WebhookSubscription
+  | ConnectionClass;
 
 /** A resource and the file that it stands in, as faults name it. */
 export type Declared = { file: string; resource: Resource };

@@ -102,7 +102,7 @@ describe("refused in one line", { concurrency: true }, () => {
   test("a broken manifest, in a line for each fault", async (t) => {
     const runner = spawnRunner(t, ["--data", temporaryFolder(t), "--numbers", broken]);
     assert.equal(await runner.ended, 1);
-    assert.match(runner.errors(), /one\.yaml: WhatsAppNumber\/orders: spec\.phoneNumber /);
+    assert.match(runner.errors(), /one\.yaml: WhatsAppNumber\/orders: spec\.phoneNumber: must be a phone number /);
     assert.ok(
       runner
         .errors()

@@ -1,7 +1,6 @@
 // CRD schemas as JSON Schema for ajv. Stricter than the API server in one point: a field that the schema does not know is a
 // fault, where the server would drop it.
-import type { SchemaNode } from "#operator/api/crds.ts";
-import type { Kind } from "#operator/api/crds.ts";
+import type { Kind, SchemaNode } from "#operator/api/crds.ts";
 
 type JsonSchema = Record<string, unknown>;
 
@@ -17,6 +16,9 @@ const plainKeywords = [
   "maximum",
   "minItems",
   "maxItems",
+  "minProperties",
+  "maxProperties",
+  "x-kubernetes-list-map-keys",
 ];
 
 /** The JSON Schema of one kind's objects; its metadata is what a person may write there, or what `kubectl get` gives back. */
@@ -40,20 +42,48 @@ function translate(node: SchemaNode): JsonSchema {
   const plain = Object.fromEntries(
     plainKeywords.flatMap((keyword) => (node[keyword] === undefined ? [] : [[keyword, node[keyword]]])),
   );
-  if (node.type === "array")
-    return { ...plain, items: translate(node.items ?? {}), ...(isUnique(node) && { uniqueItems: true }) };
+  if (node.type === "array") {
+    const isSet = node["x-kubernetes-list-type"] === "set";
+    return { ...plain, items: translate(node.items ?? {}), ...(isSet && { uniqueItems: true }) };
+  }
+  if (node.type === "integer") return { ...plain, format: node["format"] };
   if (node.type !== "object") return plain;
   const properties = Object.entries(node.properties ?? {}).map(([name, child]) => [name, translate(child)] as const);
-  return { ...plain, properties: Object.fromEntries(properties), additionalProperties: false };
+  return { ...plain, properties: Object.fromEntries(properties), additionalProperties: othersOf(node) };
 }
 
-/** Sets, and maps whose items are nothing but their keys: there, and only there, no two equal items is the whole rule. */
-function isUnique(node: SchemaNode): boolean {
-  const listType = node["x-kubernetes-list-type"];
-  if (listType === "set") return true;
-  const keys = node["x-kubernetes-list-map-keys"];
-  const fields = Object.keys(node.items?.properties ?? {});
-  return listType === "map" && Array.isArray(keys) && fields.every((field) => keys.includes(field));
+function othersOf(node: SchemaNode): JsonSchema | boolean {
+  if (node.additionalProperties !== undefined) return translate(node.additionalProperties);
+  return node["x-kubernetes-preserve-unknown-fields"] === true;
+}
+
+/** What ajv does not know of CRDs. */
+export const crdKeywords = [
+  {
+    keyword: "x-kubernetes-list-map-keys",
+    type: "array",
+    validate: (keys: readonly string[], items: readonly unknown[]): boolean => findRepeat(items, keys) === undefined,
+  },
+] as const;
+export const crdFormats = { int32: true, int64: true } as const;
+
+/** The first item that is equal to an earlier one, in all of `keys` if there are any. */
+export function findRepeat(
+  items: readonly unknown[],
+  keys?: readonly string[],
+): { index: number; value: string } | undefined {
+  const values = items.map((item) => JSON.stringify(keys === undefined || !isRecord(item) ? item : pick(item, keys)));
+  const index = values.findIndex((value, position) => values.indexOf(value) < position);
+  const value = values[index];
+  return value === undefined ? undefined : { index, value };
+}
+
+function pick(item: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.map((key) => [key, item[key]]));
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const texts = { type: "object", additionalProperties: { type: "string" } };

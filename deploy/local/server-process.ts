@@ -22,6 +22,8 @@ export type ServerProcess = {
   hasExited(): boolean;
   /** Resolves when the process is gone, whoever ended it. */
   exited: Promise<Exit>;
+  /** Lets this process end before the program does. */
+  unref(): void;
   /** The program's output so far. */
   output(): string;
   /** Sends the signals in turn, each after the one before had its time, and resolves when the process is gone. */
@@ -52,6 +54,7 @@ export async function spawnServer({ command, args, logFile, env, onSpawn }: Spaw
     pid,
     hasExited,
     exited,
+    unref: () => child.unref(),
     output: () => readFileSync(logFile, "utf8"),
     async stop(signals) {
       for (const signal of [...signals, "SIGKILL" as const]) {

@@ -13,7 +13,7 @@ import { startNats } from "./nats.ts";
 import { defaultPortBase, planPorts, type Ports } from "./ports.ts";
 import { startPostgres } from "./postgres.ts";
 import { untilReady } from "./readiness.ts";
-import { readUpstream, registerNumbers, registerSubscriptions } from "./register.ts";
+import { readUpstream, registerNumbers, registerSubscriptions, submitTemplates } from "./register.ts";
 import { type RunFile, writeRunFile } from "./run-file.ts";
 import { type SecretFiles, writeSecrets } from "./secrets.ts";
 import {
@@ -56,7 +56,9 @@ export type Stack = {
 };
 
 const readyMs = 30_000;
-const nodeFlags = ["--max-semi-space-size=1", "--disable-warning=ExperimentalWarning"];
+// A young generation of 1 MiB, collected by several threads, took 12 % of messages at 50 msg/s; with 4 MiB and one thread the whole system
+// needs 5 % less CPU, for at most 9 MiB more in each process.
+const nodeFlags = ["--max-semi-space-size=4", "--no-parallel-scavenge", "--disable-warning=ExperimentalWarning"];
 
 export function createStack(stack: StackOptions): Stack {
   const { options, manifests, folder, ports, signal, tell, warn } = stack;
@@ -94,11 +96,7 @@ export function createStack(stack: StackOptions): Stack {
     const connections = connectionsOf(site, manifests);
     await Promise.all(connections.map((connection) => addNode(stack, fleet, connection, "connection")));
     if (signal.aborted) return;
-    await readUpstream({ templates: services.templates.grpc, quality: services.quality.grpc }, manifests).catch(
-      (error: unknown) => {
-        warn(`WhatsApp was not read: ${error instanceof Error ? error.message : String(error)}`);
-      },
-    );
+    await settleUpstream(stack, services);
     state = "up";
     writeRunFile(folder.runFile, run());
   }
@@ -186,6 +184,19 @@ async function register(
   };
   await registerNumbers(services.messages.grpc, manifests);
   await registerSubscriptions(services.webhooks.grpc, manifests, (declared) => deliveryUrl(declared, receivers));
+}
+
+/** WhatsApp may be away: everything runs without it. */
+async function settleUpstream(
+  { manifests, tell, warn }: StackOptions,
+  { templates, quality }: Pick<Services, "templates" | "quality">,
+): Promise<void> {
+  try {
+    await readUpstream({ templates: templates.grpc, quality: quality.grpc }, manifests);
+    for (const line of await submitTemplates(templates.grpc, manifests)) tell(line);
+  } catch (error) {
+    warn(`WhatsApp was not read: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** Resolves when the process is ready. */

@@ -4,14 +4,28 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
 
+const rule = z.object({
+  rule: z.string(),
+  message: z.string(),
+  // With FieldValueDuplicate the API server (1.36) leaves the message out.
+  reason: z.enum(["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]),
+  /** Below the node that has the rule; absent: the node itself. */
+  fieldPath: z.string().startsWith(".").optional(),
+});
+
+/** A rule in CEL, and what a person is told who breaks it. */
+export type Rule = z.infer<typeof rule>;
+
 /** One node of an openAPIV3Schema, as far as we look into it. */
 export type SchemaNode = {
   type?: "object" | "array" | "string" | "integer" | undefined;
   properties?: Record<string, SchemaNode> | undefined;
   items?: SchemaNode | undefined;
+  additionalProperties?: SchemaNode | undefined;
   required?: string[] | undefined;
   enum?: string[] | undefined;
   default?: unknown;
+  "x-kubernetes-validations"?: Rule[] | undefined;
   [keyword: string]: unknown;
 };
 
@@ -20,8 +34,10 @@ const schemaNode: z.ZodType<SchemaNode> = z.lazy(() =>
     type: z.enum(["object", "array", "string", "integer"]).optional(),
     properties: z.record(z.string(), schemaNode).optional(),
     items: schemaNode.optional(),
+    additionalProperties: schemaNode.optional(),
     required: z.array(z.string()).optional(),
     enum: z.array(z.string()).optional(),
+    "x-kubernetes-validations": z.array(rule).optional(),
   }),
 );
 

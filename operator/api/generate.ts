@@ -35,7 +35,9 @@ function typeOf(node: SchemaNode, indent: string): string {
     case "array":
       return arrayOf(typeOf(node.items ?? {}, indent));
     case "object":
-      return objectOf(node, indent);
+      if (node.additionalProperties !== undefined)
+        return `Record<string, ${typeOf(node.additionalProperties, indent)}>`;
+      return node["x-kubernetes-preserve-unknown-fields"] === true ? "Record<string, unknown>" : objectOf(node, indent);
     default:
       throw new Error(`schema node without a type that we know: ${JSON.stringify(node)}`);
   }

@@ -19,12 +19,22 @@ export type WebhookSubscription = {
       name: string;
       key: string;
     };
+    previousSecretRef?: {
+      name: string;
+      key: string;
+    };
     keepTryingSeconds: number;
     timeoutSeconds: number;
     concurrency: number;
   };
   status?: {
     observedGeneration?: number;
+    circuit?: "Closed" | "Open";
+    pending?: number;
+    oldestPendingTime?: string;
+    lastSuccessTime?: string;
+    lastFailureTime?: string;
+    lastFailure?: string;
     conditions?: {
       type: string;
       status: "True" | "False" | "Unknown";

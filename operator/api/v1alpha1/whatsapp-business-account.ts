@@ -14,6 +14,13 @@ export type WhatsAppBusinessAccount = {
   };
   status?: {
     observedGeneration?: number;
+    name?: string;
+    currency?: string;
+    undeclaredNumbers?: {
+      phoneNumberId: string;
+      maskedPhoneNumber?: string;
+      verifiedName?: string;
+    }[];
     conditions?: {
       type: string;
       status: "True" | "False" | "Unknown";

@@ -15,6 +15,12 @@ export type WhatsAppNumber = {
     credentialsRef?: {
       name: string;
     };
+    registration?: {
+      pinRef: {
+        name: string;
+        key: string;
+      };
+    };
     connectionClassName?: string;
     desiredState: "Connected" | "Disconnected";
     messagesPerSecond: number;
@@ -23,18 +29,29 @@ export type WhatsAppNumber = {
     unknownPolicy: "Fail" | "Resend";
     unknownTimeoutSeconds: number;
     contentPolicy: "Store" | "PassThrough";
+    disruption: {
+      policy: "Migrate" | "Block";
+    };
+    deletionPolicy: "Retain" | "Delete";
   };
   status?: {
     observedGeneration?: number;
     maskedPhoneNumber?: string;
     verifiedName?: string;
+    nameStatus?: string;
+    standing?: string;
+    standingUntil?: string;
+    throughput?: string;
     qualityRating?: "Green" | "Yellow" | "Red" | "Unknown";
     messagingLimit?: string;
     messagingLimitUsed?: string;
+    registeredHash?: string;
     connection?: {
       epoch?: number;
       podName?: string;
+      podUid?: string;
       nodeName?: string;
+      address?: string;
       connectedSince?: string;
     };
     conditions?: {
