@@ -1,6 +1,7 @@
 // The load maker, a process of its own: sends text messages over the Cloud dialect and prints one line of JSON when done.
-// Open loop (perSecond > 0): each request at its time whether or not earlier ones were answered, so a slow system shows its queue.
-// Closed loop (perSecond = 0): `concurrency` requests always under way.
+// Its job comes on standard input. Open loop (perSecond > 0): each request at its time whether or not earlier ones were answered,
+// so a slow system shows its queue. Closed loop (perSecond = 0): `concurrency` requests always under way.
+import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { Pool } from "undici";
 import { z } from "zod";
@@ -10,6 +11,8 @@ const jobSchema = z.object({
   token: z.string(),
   phoneNumberIds: z.array(z.string()),
   users: z.array(z.string()),
+  /** The text of each message is this and its index. */
+  label: z.string(),
   count: z.number(),
   perSecond: z.number(),
   concurrency: z.number(),
@@ -43,7 +46,7 @@ async function sendOne(pool: Pool, job: Job, index: number): Promise<Sent | unde
       messaging_product: "whatsapp",
       to: `+${user}`,
       type: "text",
-      text: { body: `bench ${index}` },
+      text: { body: `${job.label} ${index}` },
     }),
   });
   const answer = await body.json();
@@ -75,7 +78,7 @@ async function closedLoop(pool: Pool, job: Job): Promise<(Sent | undefined)[]> {
   return results;
 }
 
-const job = jobSchema.parse(JSON.parse(process.argv[2] ?? "{}"));
+const job = jobSchema.parse(JSON.parse(await text(process.stdin)));
 const pool = new Pool(job.gateway, { connections: 64, pipelining: 1 });
 const results = await (job.perSecond > 0 ? openLoop(pool, job) : closedLoop(pool, job));
 await pool.close();
@@ -84,8 +87,8 @@ const { user, system } = process.cpuUsage();
 const result: LoadResult = {
   sent,
   refused: results.length - sent.length,
-  firstAtMs: Math.min(...sent.map(({ startedAtMs }) => startedAtMs)),
-  lastAtMs: Math.max(...sent.map(({ answeredAtMs }) => answeredAtMs)),
+  firstAtMs: sent.reduce((first, { startedAtMs }) => Math.min(first, startedAtMs), Number.POSITIVE_INFINITY),
+  lastAtMs: sent.reduce((last, { answeredAtMs }) => Math.max(last, answeredAtMs), 0),
   cpuSeconds: (user + system) / 1_000_000,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);
