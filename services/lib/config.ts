@@ -94,9 +94,11 @@ const faultEnv = z.object({
     .optional(),
   /** The guard that is switched off, to see whether the judges notice. */
   HELIOGRAPH_MUTATE: z.enum(["no_fence", "no_intent"]).optional(),
+  /** The file that holds by how many ms the wall clock of the process is wrong. */
+  HELIOGRAPH_CLOCK_OFFSET_FILE: filePath.optional(),
 });
 
-/** What test/chaos sets and nobody else; see fault-points.ts. */
+/** What test/chaos sets and nobody else; see fault-points.ts and clock.ts. */
 export function readFaults(env: Record<string, string | undefined> = process.env): z.output<typeof faultEnv> {
   return readEnv(faultEnv, env);
 }

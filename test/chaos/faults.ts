@@ -16,9 +16,12 @@ export type Faults = {
   /** Resolves when the fault and its effects are over. */
   inflict(fault: Fault): Promise<void>;
   happened: readonly Happening[];
-  /** SIGKILLs that hit. */
-  kills(): number;
+  /** What was carried out so far. */
+  tally(): Tally;
 };
+
+/** `kills`: SIGKILLs that hit. `crashes`: those of them at a named point. */
+export type Tally = Record<"kills" | "crashes" | "freezes" | "jumps" | "upstream" | "rivals", number>;
 
 const root = new URL("../..", import.meta.url).pathname;
 // A point that is passed rarely may not be passed at all.
@@ -30,7 +33,9 @@ const endMs = 10_000;
 type Cast = {
   stage: Stage;
   note: (what: string) => void;
-  killed: (what: string) => void;
+  count: (what: keyof Tally) => void;
+  /** Of the numbers for which a rival runs: the first need not be ready to be at work. */
+  contested: Set<string>;
   /** Runs after everything that was queued for that process before. */
   alone: (process: string, work: () => Promise<void>) => Promise<void>;
 };
@@ -38,15 +43,13 @@ type Cast = {
 export function createFaults(stage: Stage): Faults {
   const happened: Happening[] = [];
   const queues = new Map<string, Promise<void>>();
-  let kills = 0;
+  const tally: Tally = { kills: 0, crashes: 0, freezes: 0, jumps: 0, upstream: 0, rivals: 0 };
   const note = (what: string): void => void happened.push({ at: new Date(), what });
   const cast: Cast = {
     stage,
     note,
-    killed(what) {
-      kills += 1;
-      note(what);
-    },
+    count: (what) => void (tally[what] += 1),
+    contested: new Set(),
     alone(process, work) {
       const turn = (queues.get(process) ?? Promise.resolve()).then(work);
       queues.set(
@@ -56,7 +59,7 @@ export function createFaults(stage: Stage): Faults {
       return turn;
     },
   };
-  return { inflict: (fault) => inflict(cast, fault), happened, kills: () => kills };
+  return { inflict: (fault) => inflict(cast, fault), happened, tally: () => ({ ...tally }) };
 }
 
 async function inflict(cast: Cast, fault: Fault): Promise<void> {
@@ -68,6 +71,8 @@ async function inflict(cast: Cast, fault: Fault): Promise<void> {
       return cast.alone(fault.process, () => freeze(cast, fault.process, fault.forMs));
     case "crash":
       return cast.alone(fault.process, () => crash(cast, fault));
+    case "jump":
+      return cast.alone(`clock of ${fault.process}`, () => jump(cast, fault));
     case "upstream":
       return disturb(cast, fault);
     case "rival":
@@ -76,19 +81,24 @@ async function inflict(cast: Cast, fault: Fault): Promise<void> {
 }
 
 /** One that starts is given time to become ready, unless it is to die `early`: else a slow machine would never see it at work. */
-async function kill({ stage, killed }: Cast, name: string, early: boolean): Promise<void> {
-  const { pid, isReady } = await stage.find(name);
+async function kill({ stage, note, count, contested }: Cast, name: string, early: boolean): Promise<void> {
+  const { pid, isUp, isReady } = await stage.find(name);
   const giveUpAt = performance.now() + (early ? 0 : readyMs);
-  while (performance.now() < giveUpAt && !(await isReady())) await sleep(lookMs);
-  if (signal(pid, "SIGKILL")) killed(`kill -9 ${name}`);
+  const isAtWork = (): Promise<boolean> => (contested.has(name) ? isUp() : isReady());
+  while (performance.now() < giveUpAt && !(await isAtWork())) await sleep(lookMs);
+  if (signal(pid, "SIGKILL")) {
+    count("kills");
+    note(`kill -9 ${name}`);
+  }
   await until(async () => !(await stage.isRunning(pid)), { message: `${name} did not end` });
 }
 
-async function freeze({ stage, note }: Cast, name: string, forMs: number): Promise<void> {
+async function freeze({ stage, note, count }: Cast, name: string, forMs: number): Promise<void> {
   const { pid } = await stage.find(name);
   // A server that forks works in its children.
   const pids = name === "postgres" ? [pid, ...childrenOf(pid)] : [pid];
   for (const one of pids) signal(one, "SIGSTOP");
+  count("freezes");
   note(`freeze ${name} for ${forMs} ms`);
   await sleep(forMs);
   for (const one of pids) signal(one, "SIGCONT");
@@ -96,7 +106,7 @@ async function freeze({ stage, note }: Cast, name: string, forMs: number): Promi
 }
 
 async function crash(cast: Cast, { process: name, point, passage }: Extract<Fault, { kind: "crash" }>): Promise<void> {
-  const { stage, note, killed } = cast;
+  const { stage, note, count } = cast;
   await stage.setEnv(name, { HELIOGRAPH_FAULT_POINT: `${point}:${passage}` });
   await kill(cast, name, false);
   const { pid, isReady } = await stage.find(name);
@@ -104,28 +114,48 @@ async function crash(cast: Cast, { process: name, point, passage }: Extract<Faul
   const startedAt = performance.now();
   let readyAt: number | undefined;
   while (performance.now() - (readyAt ?? startedAt) < (readyAt === undefined ? readyMs : crashMs)) {
-    if (!(await stage.isRunning(pid))) return killed(`${name} died at ${point}, passage ${passage}`);
+    if (!(await stage.isRunning(pid))) {
+      count("kills");
+      count("crashes");
+      return note(`${name} died at ${point}, passage ${passage}`);
+    }
     if (readyAt === undefined && (await isReady())) readyAt = performance.now();
     await sleep(lookMs);
   }
   note(`${name} has not come to ${point}, passage ${passage}; it may die there later`);
 }
 
-async function disturb({ stage, note }: Cast, { rule, forMs }: Extract<Fault, { kind: "upstream" }>): Promise<void> {
+async function jump({ stage, note, count }: Cast, fault: Extract<Fault, { kind: "jump" }>): Promise<void> {
+  const { process: name, byMs, forMs } = fault;
+  await stage.setClock(name, byMs);
+  count("jumps");
+  note(`the clock of ${name} jumps by ${byMs / 1_000} s for ${forMs} ms`);
+  await sleep(forMs);
+  await stage.setClock(name, 0);
+  note(`the clock of ${name} is right again`);
+}
+
+async function disturb(
+  { stage, note, count }: Cast,
+  { rule, forMs }: Extract<Fault, { kind: "upstream" }>,
+): Promise<void> {
   const faults = `${stage.system.run.simulator}/admin/faults`;
   const id = `chaos-${performance.now()}`;
   const match = rule.kind.startsWith("webhook") || rule.kind === "storm" ? {} : { path: "/messages" };
   const response = await fetch(faults, { method: "POST", body: JSON.stringify({ id, match, ...rule }) });
   if (!response.ok) throw new Error(`the simulator refused ${JSON.stringify(rule)}: ${await response.text()}`);
+  count("upstream");
   note(`WhatsApp: ${JSON.stringify(rule)} for ${forMs} ms`);
   await sleep(forMs);
   await fetch(`${faults}/${id}`, { method: "DELETE" });
 }
 
 async function compete(cast: Cast, fault: Extract<Fault, { kind: "rival" }>): Promise<void> {
-  const { note, killed, alone } = cast;
+  const { note, count, contested, alone } = cast;
   const first = `connection-${fault.number}`;
   const rival = startRival(cast.stage, fault.number, fault.way === "take_over");
+  contested.add(first);
+  count("rivals");
   note(`rival of ${fault.number} starts, ${fault.way}`);
   const startedAt = performance.now();
   if (fault.way === "usurp") {
@@ -135,14 +165,17 @@ async function compete(cast: Cast, fault: Extract<Fault, { kind: "rival" }>): Pr
   await sleep(Math.max(0, startedAt + fault.forMs - performance.now()));
   if (!hasEnded(rival)) {
     rival.kill(fault.end);
-    if (fault.end === "SIGKILL") killed(`kill -9 the rival of ${fault.number}`);
+    if (fault.end === "SIGKILL") count("kills");
   }
   await until(() => hasEnded(rival), { timeoutMs: endMs, message: `the rival of ${fault.number} did not end` });
+  contested.delete(first);
   note(`rival of ${fault.number} ended with ${rival.exitCode ?? rival.signalCode}`);
 }
 
+type Place = Pick<Stage, "system" | "portBase" | "logs">;
+
 /** What a person would start by hand: the same number, another holder. */
-export function startRival({ system, portBase, logs }: Stage, number: string, takeOver: boolean): ChildProcess {
+export function startRival({ system, portBase, logs }: Place, number: string, takeOver: boolean): ChildProcess {
   const ports = planPorts({ base: portBase }, 0);
   const address = (pair: { grpc: number }): string => `127.0.0.1:${pair.grpc}`;
   const { messages, templates, billing, quality } = ports.services;

@@ -31,14 +31,14 @@ export type Verdict = {
   unknown: number;
   /** Frames of a term after the next one was granted, let out by a process that woke up. */
   late: number;
-  /** Accepted messages without a final state at the webhook: none at the end, some on the way there. */
+  /** Accepted messages without a final state at the webhook, and inbound ones that it has not: none at the end, some on the way. */
   lost: number;
   duplicates: number;
 };
 
 export function judge(evidence: Evidence): Verdict {
   const duplicates = findDuplicates(evidence);
-  const lost = findLost(evidence);
+  const lost = [...findLost(evidence), ...findLostInbound(evidence)];
   return {
     violations: [
       ...duplicates,
@@ -46,7 +46,6 @@ export function judge(evidence: Evidence): Verdict {
       ...findWithoutIntent(evidence),
       ...findStaleBegins(evidence.audit),
       ...evidence.refused.map((what) => ({ rule: "refused", what })),
-      ...findLostInbound(evidence),
       ...(evidence.badSignatures > 0 ? [{ rule: "signature", what: `${evidence.badSignatures} bad ones` }] : []),
     ],
     unknown: countUnknown(evidence),

@@ -25,10 +25,13 @@ export type Load = LoadLog & { stop(): Promise<void> };
 const acceptedSchema = z.object({ messages: z.array(z.object({ id: z.string() })).min(1) });
 // What a client must expect of a server in trouble, and answer by asking again.
 const passing = new Set([429, 500, 502, 503, 504]);
-const giveUpMs = 120_000;
+// After the last fault, when everything is to work again.
+const giveUpMs = 60_000;
 const firstPauseMs = 100;
 const longestPauseMs = 1_000;
 const inboundShare = 10;
+// A customer who waits for answers to so many sends nothing more meanwhile.
+const mostUnderWay = 40;
 
 /** Users enough that no pair of number and user meets the pair rate of one message in 6 s. */
 export const users = Array.from({ length: 60 }, (_, index) => `1202555${String(2_000 + index)}`);
@@ -40,13 +43,13 @@ export function startLoad(run: RunFile, perSecond: number): Load {
   const inbound: string[] = [];
   const underWay = new Set<Promise<void>>();
   let count = 0;
+  let giveUpAt = Number.POSITIVE_INFINITY;
 
   async function send(index: number): Promise<void> {
     const user = users[Math.floor(index / run.numbers.length) % users.length] ?? "";
     const phoneNumberId = run.numbers[index % run.numbers.length]?.phoneNumberId ?? "";
     const words = `message ${index}`;
     const key = randomUUID();
-    const giveUpAt = performance.now() + giveUpMs;
     for (let pauseMs = firstPauseMs; performance.now() < giveUpAt; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       const answer = await postMessage(run, phoneNumberId, bodyOf(index, user, words), {
         "idempotency-key": key,
@@ -62,7 +65,7 @@ export function startLoad(run: RunFile, perSecond: number): Load {
       }
       await sleep(pauseMs);
     }
-    refused.push(`${words}: not accepted within ${giveUpMs} ms`);
+    refused.push(`${words}: not accepted within ${giveUpMs} ms after the last fault`);
   }
 
   async function write(index: number): Promise<void> {
@@ -77,6 +80,7 @@ export function startLoad(run: RunFile, perSecond: number): Load {
       .finally(() => underWay.delete(work));
   };
   const timer = setInterval(() => {
+    if (underWay.size >= mostUnderWay) return;
     const index = count++;
     track(send(index));
     if (index % inboundShare === 0) track(write(index / inboundShare));
@@ -87,6 +91,7 @@ export function startLoad(run: RunFile, perSecond: number): Load {
     inbound,
     async stop() {
       clearInterval(timer);
+      giveUpAt = performance.now() + giveUpMs;
       await Promise.allSettled(underWay);
     },
   };

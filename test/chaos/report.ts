@@ -1,29 +1,66 @@
-// What a run says: one line, and after a violation everything that helps to find out why.
-import type { Result } from "./play.ts";
+// What a run says: one line, figures that can be added up over pieces, and after a violation everything that helps to find out why.
+import { z } from "zod";
+import type { Play, Result } from "./play.ts";
 
 const mostMessages = 10;
 
-export function lineOf({
+const count = z.number().int().min(0);
+const figuresSchema = z.object({
+  seed: z.number().int(),
+  kills: count,
+  crashes: count,
+  freezes: count,
+  jumps: count,
+  upstream: count,
+  rivals: count,
+  accepted: count,
+  phones: count,
+  unknown: count,
+  late: count,
+  duplicates: count,
+  lost: count,
+  violations: count,
+  seconds: count,
+});
+
+/** Of one run, for adding up. */
+export type Figures = z.infer<typeof figuresSchema>;
+
+export function figuresOf({
   seed,
-  kills,
+  tally,
   accepted,
   phones,
   unknown,
   late,
   duplicates,
   lost,
-  seconds,
   violations,
-}: Result): string {
-  const figures = { seed, kills, accepted, phones, unknown, late, duplicates, lost };
-  const words = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
-  return `${[...words, `${seconds.toFixed(0)} s`].join("  ")}${violations.length === 0 ? "" : "  VIOLATED"}`;
+  seconds,
+}: Result): Figures {
+  const counts = { accepted, phones, unknown, late, duplicates, lost };
+  return { seed, ...tally, ...counts, violations: violations.length, seconds: Math.round(seconds) };
 }
 
-/** The violations, the histories of their messages, and what was done when. */
-export function evidenceOf({ violations, evidence, happened, keptIn, seed }: Result): string {
+/** One JSON object a line, as --append writes them. Throws on any other line. */
+export function parseFigures(text: string): Figures[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.map((line) => figuresSchema.parse(JSON.parse(line)));
+}
+
+export function lineOf({ violations, seconds, ...counts }: Figures): string {
+  const words = Object.entries(counts).map(([name, value]) => `${name} ${value}`);
+  return `${[...words, `${seconds} s`].join("  ")}${violations === 0 ? "" : "  VIOLATED"}`;
+}
+
+/** The violations, how to see them again, the histories of their messages, and what was done when. */
+export function evidenceOf(
+  { violations, evidence, happened, keptIn, seed }: Result,
+  { kills, perSecond }: Pick<Play, "kills" | "perSecond">,
+): string {
   const lines = [
     `seed ${seed}: ${violations.length} violations; data and logs ${keptIn === undefined ? "are not kept" : `are in ${keptIn}`}`,
+    `  again: npm run chaos -- --seed ${seed} --kills ${kills} --rate ${perSecond} --verbose`,
   ];
   for (const { rule, what, messageId } of violations) lines.push(`  ${rule}: ${messageId ?? ""} ${what}`);
   const messageIds = new Set(violations.flatMap(({ messageId }) => messageId ?? []));
@@ -46,11 +83,17 @@ export function evidenceOf({ violations, evidence, happened, keptIn, seed }: Res
   return lines.join("\n");
 }
 
-export function summaryOf(results: readonly Result[]): string {
-  const sum = (of: (result: Result) => number): number => results.reduce((total, one) => total + of(one), 0);
-  const bad = results.filter(({ violations }) => violations.length > 0).map(({ seed }) => seed);
-  const figures = `${results.length} runs, ${sum(({ kills }) => kills)} kills, ${sum(({ accepted }) => accepted)} accepted, ${sum(({ phones }) => phones)} on phones, ${sum(({ unknown }) => unknown)} unknown, ${sum(({ late }) => late)} late frames, ${sum(({ duplicates }) => duplicates)} duplicates, ${sum(({ lost }) => lost)} lost`;
-  return bad.length === 0 ? figures : `${figures}; violated with seeds ${bad.join(", ")}`;
+/** The sum over all runs, and the seeds that have something to look at. */
+export function summaryOf(runs: readonly Figures[]): string {
+  const sum = (of: (run: Figures) => number): number => runs.reduce((total, run) => total + of(run), 0);
+  const bad = runs.filter(({ violations }) => violations > 0).map(({ seed }) => seed);
+  const lines = [
+    `${runs.length} runs, ${(sum(({ seconds }) => seconds) / 60).toFixed(0)} min`,
+    `done: ${sum(({ kills }) => kills)} kills (${sum(({ crashes }) => crashes)} at a named point), ${sum(({ freezes }) => freezes)} freezes, ${sum(({ jumps }) => jumps)} jumps of a clock, ${sum(({ rivals }) => rivals)} rivals, ${sum(({ upstream }) => upstream)} faults of WhatsApp`,
+    `messages: ${sum(({ accepted }) => accepted)} accepted, ${sum(({ phones }) => phones)} on phones, ${sum(({ unknown }) => unknown)} ended unknown, ${sum(({ late }) => late)} late frames`,
+    `verdict: ${sum(({ duplicates }) => duplicates)} duplicates, ${sum(({ lost }) => lost)} lost, ${sum(({ violations }) => violations)} violations in all${bad.length === 0 ? "" : `, with seeds ${bad.join(", ")}`}`,
+  ];
+  return lines.join("\n");
 }
 
 function timeOf(at: Date): string {

@@ -10,6 +10,8 @@ export type Fault =
   | { kind: "freeze"; process: string; forMs: number }
   /** The process is started anew and dies by SIGKILL at the n-th passage of the point. */
   | { kind: "crash"; process: string; point: string; passage: number }
+  /** The wall clock of the process is wrong by `byMs` for that time, also if it starts anew meanwhile; then it is right again. */
+  | { kind: "jump"; process: string; byMs: number; forMs: number }
   /** WhatsApp misbehaves for that time. */
   | { kind: "upstream"; rule: UpstreamRule; forMs: number }
   /**
@@ -24,8 +26,8 @@ export type Fault =
       end: "SIGTERM" | "SIGKILL";
     };
 
-/** `atMs` counts from the start of the load. */
-export type Step = { atMs: number; fault: Fault };
+/** `pauseMs`: after the beginning of the one before. `atWork`: only when messages are accepted again, if that is soon. */
+export type Step = { pauseMs: number; atWork: boolean; fault: Fault };
 
 type Plan = {
   seed: number;
@@ -36,18 +38,40 @@ type Plan = {
   leaseMs: number;
 };
 
-const services = ["messages", "gateway", "webhooks", "billing", "templates", "quality", "nats", "postgres"] as const;
-const commitPoints = ["send", "begin", "finish", "ingest"].flatMap((item) => [
-  `commit.${item}.before`,
-  `commit.${item}.after`,
-]);
+/** Those with a wall clock that can be moved; `connection-<number>` is another. */
+export const clockOwners = ["messages", "gateway", "webhooks", "billing", "templates", "quality"] as const;
+const services = [...clockOwners, "nats", "postgres"] as const;
+
+const around = (...commits: readonly string[]): string[] =>
+  commits.flatMap((commit) => [`${commit}.before`, `${commit}.after`]);
 
 /** Every named point of crash, by the process that passes it; `connection` stands for that of any number. */
-export const crashPoints: Readonly<Record<"messages" | "connection" | "webhooks", readonly string[]>> = {
-  messages: [...commitPoints, "outbox.publish.before", "outbox.publish.after", "outbox.delete.after"],
-  connection: ["send.request.before", "send.request.starts", "send.answer.begins", "send.answer.after"],
-  webhooks: ["outcomes.save.before", "outcomes.save.after"],
-};
+export const crashPoints = {
+  messages: [
+    ...around("commit.send", "commit.begin", "commit.finish", "commit.ingest", "commit.sweep"),
+    ...around("lease.acquire", "lease.renew", "lease.end", "lease.lapses"),
+    ...around("outbox.publish", "outbox.commit"),
+  ],
+  // Of the request: not begun, its first byte, all of it on its way, the answer's head, all of the answer.
+  connection: [
+    "send.request.before",
+    "send.request.starts",
+    "send.request.sent",
+    "send.answer.begins",
+    "send.answer.after",
+  ],
+  gateway: around("call.send", "call.ingest"),
+  webhooks: around("deliveries.insert", "delivery.post", "outcomes.save"),
+  billing: around("windows.save"),
+  quality: around("news.messages", "news.numbers", "commit"),
+  templates: around("commit"),
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+type CrashPoint = { owner: string; point: string };
+
+const allCrashPoints: readonly CrashPoint[] = Object.entries(crashPoints).flatMap(([owner, points]) =>
+  points.map((point) => ({ owner, point })),
+);
 
 // Codes and statuses that WhatsApp answers with when it is in trouble; those that rest a number for minutes are left out.
 const statusRules: readonly UpstreamRule[] = [
@@ -58,17 +82,23 @@ const statusRules: readonly UpstreamRule[] = [
 const apiKinds = ["cut_before", "cut_after", "reset_mid_answer", "garbage", "hang"] as const;
 const newsKinds = ["webhook_double", "webhook_drop_then_retry"] as const;
 
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+const day = 24 * hour;
+
 const shortestPauseMs = 200;
 const longestPauseMs = 1_400;
 
 export function planFaults({ seed, kills, numbers, leaseMs }: Plan): Step[] {
   const dice = createDice(seed);
+  const points = shuffled(dice, allCrashPoints);
   const steps: Step[] = [];
-  let atMs = 0;
   for (let planned = 0; planned < kills;) {
-    atMs += dice.between(shortestPauseMs, longestPauseMs);
-    const fault = drawFault(dice, numbers, leaseMs);
-    steps.push({ atMs, fault });
+    const pauseMs = dice.between(shortestPauseMs, longestPauseMs);
+    const atWork = dice.between(0, 3) > 0;
+    const fault = drawFault({ dice, points, numbers, leaseMs });
+    steps.push({ pauseMs, atWork, fault });
     planned += killsOf(fault);
   }
   return steps;
@@ -84,22 +114,30 @@ export function killsOf(fault: Fault): number {
     case "rival":
       return fault.end === "SIGKILL" ? 1 : 0;
     case "freeze":
+    case "jump":
     case "upstream":
       return 0;
   }
 }
 
-/** When the last of its effects is over. */
-export function endOf({ atMs, fault }: Step): number {
-  return atMs + ("forMs" in fault ? fault.forMs : 0);
+/** By how much any clock is ahead at most; 0 if none ever is. */
+export function furthestJumpMs(steps: readonly Step[]): number {
+  return Math.max(0, ...steps.map(({ fault }) => (fault.kind === "jump" ? fault.byMs : 0)));
 }
 
-function drawFault(dice: Dice, numbers: readonly string[], leaseMs: number): Fault {
+type Drawing = Pick<Plan, "numbers" | "leaseMs"> & {
+  dice: Dice;
+  /** Dealt in turn, so that a run meets as many different ones as it has crashes. */
+  points: CrashPoint[];
+};
+
+function drawFault({ dice, points, numbers, leaseMs }: Drawing): Fault {
   const kind = dice.between(0, 99);
-  if (kind < 44) return drawKill(dice, numbers);
-  if (kind < 60) return drawCrash(dice, numbers);
-  if (kind < 74) return { kind: "freeze", process: drawProcess(dice, numbers), forMs: drawFreezeMs(dice, leaseMs) };
-  if (kind < 92) return { kind: "upstream", rule: drawRule(dice), forMs: dice.between(500, 2_500) };
+  if (kind < 38) return drawKill(dice, numbers);
+  if (kind < 58) return drawCrash(dice, points, numbers);
+  if (kind < 69) return { kind: "freeze", process: drawProcess(dice, numbers), forMs: drawFreezeMs(dice, leaseMs) };
+  if (kind < 79) return drawJump(dice, numbers);
+  if (kind < 93) return { kind: "upstream", rule: drawRule(dice), forMs: dice.between(500, 2_500) };
   return {
     kind: "rival",
     number: dice.one(numbers),
@@ -116,14 +154,21 @@ function drawKill(dice: Dice, numbers: readonly string[]): Fault {
   return { kind: "kill", processes: both ? [first, second] : [first], early: dice.between(0, 3) === 0 };
 }
 
-function drawCrash(dice: Dice, numbers: readonly string[]): Fault {
-  const owner = dice.one(["messages", "messages", "connection", "connection", "webhooks"] as const);
-  return {
-    kind: "crash",
-    process: owner === "connection" ? `connection-${dice.one(numbers)}` : owner,
-    point: dice.one(crashPoints[owner]),
-    passage: dice.between(1, 3),
-  };
+function drawCrash(dice: Dice, points: CrashPoint[], numbers: readonly string[]): Fault {
+  const [next = dice.one(allCrashPoints)] = points.splice(0, 1);
+  points.push(next);
+  const { owner, point } = next;
+  const process = owner === "connection" ? `connection-${dice.one(numbers)}` : owner;
+  return { kind: "crash", process, point, passage: dice.one([1, 1, 2, 3]) };
+}
+
+const jumpsMs = [second, 5 * second, 30 * second, minute, 10 * minute, hour, day] as const;
+
+/** Forwards or back, and in half of all cases by less than a minute: that is about what the times of the system are. */
+function drawJump(dice: Dice, numbers: readonly string[]): Extract<Fault, { kind: "jump" }> {
+  const process = dice.between(0, 2) === 0 ? `connection-${dice.one(numbers)}` : dice.one(clockOwners);
+  const byMs = dice.one(jumpsMs) * dice.one([1, -1]);
+  return { kind: "jump", process, byMs, forMs: dice.between(500, 4_000) };
 }
 
 /** A connection every third time: that is where a message can be lost or doubled. */
@@ -156,6 +201,11 @@ function drawRule(dice: Dice): UpstreamRule {
     default:
       return { kind: dice.one(apiKinds), probability };
   }
+}
+
+function shuffled<T>(dice: Dice, values: readonly T[]): T[] {
+  const left = [...values];
+  return values.flatMap(() => left.splice(dice.between(0, left.length - 1), 1));
 }
 
 type Dice = { between(least: number, most: number): number; one<T>(values: readonly T[]): T };

@@ -1,5 +1,5 @@
 // The system that a run is played on: lease times at a tenth, short waits, an audit of the ledger, and its processes at hand.
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -7,6 +7,7 @@ import { dataFolderAt } from "#local/data-folder.ts";
 import { freePortBase, startSystem, type System } from "#test/system.ts";
 import { until } from "#test/until.ts";
 import { installAudit } from "./audit.ts";
+import { clockOwners } from "./schedule.ts";
 
 export const leaseMs = 1_500;
 
@@ -30,10 +31,12 @@ const usual: Record<string, Environment> = {
 };
 // The least that a number may declare.
 const unknownTimeoutSeconds = 10;
+/** After so long the ledger knows the end of a message that nobody speaks of: the finish and the unknown timeout, and looking. */
+export const longestUnknownMs = 20_000;
 const root = new URL("../..", import.meta.url).pathname;
 
-/** `isReady` asks it; a store has nothing to ask. */
-export type Found = { pid: number; isReady(): Promise<boolean> };
+/** Both ask it; a store has nothing to ask. A connection without the lease is up, not ready. */
+export type Found = { pid: number; isUp(): Promise<boolean>; isReady(): Promise<boolean> };
 
 export type Stage = AsyncDisposable & {
   system: System;
@@ -42,6 +45,10 @@ export type Stage = AsyncDisposable & {
   logs: string;
   /** Adds variables to a process from its next start on; none takes back what was added. */
   setEnv(process: string, added?: Environment): Promise<void>;
+  /** How far the wall clock of the process is ahead; it looks within 0.1 s. */
+  setClock(process: string, offsetMs: number): Promise<void>;
+  /** Puts every clock ahead by as much, so that what waits for a time is due. */
+  passTime(ms: number): Promise<void>;
   /** Waits until it runs. */
   find(process: string): Promise<Found>;
   isRunning(pid: number): Promise<boolean>;
@@ -62,17 +69,23 @@ export async function openStage(added: Record<string, Environment> = {}): Promis
     const folder = dataFolderAt(dataDir);
     const numbersDir = join(place, "numbers");
     const names = await writeNumbers(numbersDir);
+    const clocks = [...clockOwners, ...names.map((name) => `connection-${name}`)];
+    const setClock = (process: string, offsetMs: number): Promise<void> =>
+      writeClock(clockFile(place, process), offsetMs);
+    const passTime = async (ms: number): Promise<void> =>
+      void (await Promise.all(clocks.map((process) => setClock(process, ms))));
     const baseOf = (process: string): Environment => {
       const kind = process.startsWith("connection-") ? "connection" : process;
-      return { ...usual[kind], ...added[kind] };
+      const clock = clocks.includes(process) ? { HELIOGRAPH_CLOCK_OFFSET_FILE: clockFile(place, process) } : {};
+      return { ...usual[kind], ...added[kind], ...clock };
     };
     const setEnv = async (process: string, more: Environment = {}): Promise<void> => {
       const lines = Object.entries({ ...baseOf(process), ...more }).map(([name, value]) => `${name}=${value}\n`);
       await writeFile(join(folder.env, `${process}.env`), lines.join(""));
     };
     await mkdir(folder.env, { recursive: true });
-    for (const process of ["messages", "webhooks", "simulator", ...names.map((name) => `connection-${name}`)])
-      await setEnv(process);
+    await passTime(0);
+    for (const process of ["simulator", ...clocks]) await setEnv(process);
     const portBase = await freePortBase();
     const system = stack.use(await startSystem({ dataDir, numbersDir, portBase, env: { LOG_LEVEL: "info" } }));
     const password = (await readFile(`${folder.postgres}.password`, "utf8")).trim();
@@ -85,6 +98,8 @@ export async function openStage(added: Record<string, Environment> = {}): Promis
       portBase,
       logs: folder.logs,
       setEnv,
+      setClock,
+      passTime,
       find: (process) => find(folder.runFile, process),
       isRunning: async (pid) => (await processesIn(folder.runFile)).some((process) => process.pid === pid),
       keep: () => void (isKept = true),
@@ -94,6 +109,16 @@ export async function openStage(added: Record<string, Environment> = {}): Promis
     await stack.disposeAsync();
     throw error;
   }
+}
+
+function clockFile(place: string, process: string): string {
+  return join(place, `${process}.clock`);
+}
+
+/** At once: a process never reads half of it. */
+async function writeClock(file: string, offsetMs: number): Promise<void> {
+  await writeFile(`${file}.new`, `${offsetMs}\n`);
+  await rename(`${file}.new`, file);
 }
 
 /** The sample manifests with a short unknown timeout; the names of their numbers. */
@@ -114,18 +139,19 @@ async function writeNumbers(folder: string): Promise<string[]> {
 
 const startMs = 30_000;
 const answerMs = 1_000;
-const runFile = z.object({
+const runFileSchema = z.object({
   processes: z.array(z.object({ name: z.string(), pid: z.number(), http: z.string().nullable() })),
 });
 
 async function processesIn(path: string) {
-  return runFile.parse(JSON.parse(await readFile(path, "utf8"))).processes;
+  return runFileSchema.parse(JSON.parse(await readFile(path, "utf8"))).processes;
 }
 
-async function find(path: string, name: string): Promise<Found> {
-  const found = async () => (await processesIn(path)).find((process) => process.name === name);
+async function find(runFile: string, name: string): Promise<Found> {
+  const found = async () => (await processesIn(runFile)).find((process) => process.name === name);
   const { pid, http } = await until(found, { timeoutMs: startMs, message: `${name} does not run` });
-  return { pid, isReady: async () => http === null || (await answers(`${http}/readyz`)) };
+  const ask = async (path: string): Promise<boolean> => http === null || (await answers(`${http}${path}`));
+  return { pid, isUp: () => ask("/healthz"), isReady: () => ask("/readyz") };
 }
 
 function answers(url: string): Promise<boolean> {
