@@ -1,4 +1,5 @@
 // What billing does with the news. Every event may come again: a window that is open until then already is left alone.
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Queryable } from "#lib/postgres.ts";
 import type { Log } from "#lib/log.ts";
 import type { Event } from "#lib/nats.ts";
@@ -18,7 +19,9 @@ export function billingConsumer({ db, now, log, metrics }: Dependencies) {
     if (opening.length === 0) return;
     const before = await loadWindows(db, opening);
     const after = decide(opening, before, now());
+    faultPoint("windows.save.before");
     if (after.length > 0) await saveWindows(db, after);
+    faultPoint("windows.save.after");
     metrics.opened.inc(after.length);
   };
 

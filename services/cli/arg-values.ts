@@ -4,6 +4,16 @@ import type { MessageState } from "#proto/heliograph/messages/v1/messages_pb.ts"
 import { UsageError } from "./errors.ts";
 import { parseMessageId, parseState, stateNames } from "./wire.ts";
 
+export type AdoptOptions = {
+  /** All accounts that have a number here, unless told. */
+  wabaId: string | undefined;
+  /** Of the account's resource, and of the Secret that it refers to. */
+  name: string | undefined;
+  secret: string | undefined;
+  /** Where files are written; undefined: stdout. */
+  folder: string | undefined;
+};
+
 /** A parameter of a template's body; without a name, the next in order. */
 export type Parameter = { name: string | undefined; value: string };
 

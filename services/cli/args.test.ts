@@ -45,6 +45,16 @@ function template(...parameters: [name: string | undefined, value: string][]): I
 }
 
 const understood: [sentence: string, args: string[], Invocation][] = [
+  [
+    "recover, which does nothing yet",
+    ["recover", "--since", "2026-11-23T10:00:00Z"],
+    action({ command: "recover", since: new Date("2026-11-23T10:00:00Z"), isSure: false }),
+  ],
+  [
+    "recover in earnest, by a length of time",
+    ["recover", "--since", "10m", "--yes"],
+    action({ command: "recover", since: new Date("2026-11-23T11:50:00Z"), isSure: true }),
+  ],
   ["status", ["status"], action({ command: "status" })],
   ["--json of any command", ["status", "--json"], action({ command: "status" }, { json: true })],
   [

@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import type { MessageState } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import {
+  type AdoptOptions,
   digitsOf,
   durationMs,
   limitOf,
@@ -42,14 +43,24 @@ export type SendOptions = {
   waitMs: number | undefined;
 };
 
+export type ExplainOptions = Pick<SendOptions, "number" | "message" | "lane" | "ttlSeconds"> & {
+  /** Digits. */
+  to: string[];
+  /** A file with a phone number in each line. */
+  toFile: string | undefined;
+};
+
 export type Action =
   | { command: "status" }
   | { command: "messages"; filter: Filter }
   | { command: "message"; messageId: string }
   | { command: "send"; options: SendOptions }
+  | { command: "explain"; options: ExplainOptions }
   | { command: "cancelOne"; messageId: string }
   | { command: "cancelCampaign"; campaign: string; number: string }
-  | { command: "tail"; number: string | undefined; isFull: boolean };
+  | { command: "tail"; number: string | undefined; isFull: boolean }
+  | { command: "recover"; since: Date; isSure: boolean }
+  | { command: "adopt"; options: AdoptOptions };
 
 export type Invocation =
   | { kind: "help"; text: string }
@@ -67,6 +78,7 @@ const placeNames = {
   "token-file": "API_TOKEN_FILE",
   messages: "MESSAGES_ADDRESS",
   quality: "QUALITY_ADDRESS",
+  templates: "TEMPLATES_ADDRESS",
   nats: "NATS_URL",
 } as const;
 
@@ -76,6 +88,7 @@ const everywhere = {
   "token-file": text,
   messages: text,
   quality: text,
+  templates: text,
   nats: text,
   json: flag,
   help: { ...flag, short: "h" },
@@ -97,11 +110,25 @@ const sendOptions = {
   timeout: text,
 } as const;
 
+const explainOptions = {
+  number: text,
+  to: { type: "string", multiple: true },
+  "to-file": text,
+  text,
+  template: text,
+  language: text,
+  param: { type: "string", multiple: true },
+  lane: text,
+  ttl: text,
+} as const;
+
 /** Throws UsageError. `now` is what --since counts from. */
 export function readArgs([command, ...rest]: readonly string[], now: Date): Invocation {
   switch (command) {
     case undefined:
-      throw new UsageError("a command is missing: status, messages, send, cancel, tail, chaos or bench");
+      throw new UsageError(
+        "a command is missing: status, messages, send, explain, cancel, tail, recover, adopt, chaos or bench",
+      );
     case "--help":
     case "-h":
     case "help":
@@ -115,6 +142,8 @@ export function readArgs([command, ...rest]: readonly string[], now: Date): Invo
       return readAction(command, rest, filterOptions, (values, positionals) => readMessages(values, positionals, now));
     case "send":
       return readAction(command, rest, sendOptions, (values) => ({ command, options: readSend(values) }));
+    case "explain":
+      return readAction(command, rest, explainOptions, (values) => ({ command, options: readExplain(values) }));
     case "cancel":
       return readAction(command, rest, { campaign: text, number: text }, readCancel);
     case "tail":
@@ -123,6 +152,14 @@ export function readArgs([command, ...rest]: readonly string[], now: Date): Invo
         number: word(number),
         isFull: full === true,
       }));
+    case "recover":
+      return readAction(command, rest, { since: text, yes: flag }, (values) => ({
+        command,
+        since: timeOf(needed("since", values), now),
+        isSure: values["yes"] === true,
+      }));
+    case "adopt":
+      return readAction(command, rest, { account: text, name: text, secret: text, out: text }, readAdopt);
     default:
       throw new UsageError(`there is no command ${command}`);
   }
@@ -196,21 +233,39 @@ function readCancel(values: Values, [id]: string[]): Action {
 }
 
 function readSend(values: Values): SendOptions {
-  const lane = word(values["lane"]);
-  const ttl = word(values["ttl"]);
-  if (lane !== undefined && lane !== "reply" && lane !== "bulk")
-    throw new UsageError(`--lane must be reply or bulk, not ${lane}`);
   if (values["timeout"] !== undefined && values["wait"] !== true) throw new UsageError("--timeout is for --wait");
   const waitMs = durationMs("timeout", word(values["timeout"]) ?? "60s");
   return {
     number: needed("number", values),
     to: digitsOf(needed("to", values)),
     message: readOutgoing(values),
-    lane,
+    ...readHandling(values),
     campaign: word(values["campaign"]),
-    ttlSeconds: ttl === undefined ? undefined : durationMs("ttl", ttl) / 1_000,
     idempotencyKey: word(values["idempotency-key"]),
     waitMs: values["wait"] === true ? waitMs : undefined,
+  };
+}
+
+function readExplain(values: Values): ExplainOptions {
+  const to = words(values["to"]).map(digitsOf);
+  const toFile = word(values["to-file"]);
+  if ((to.length === 0) === (toFile === undefined))
+    throw new UsageError("explain needs --to or --to-file, and not both");
+  return { number: needed("number", values), to, toFile, message: readOutgoing(values), ...readHandling(values) };
+}
+
+function readHandling(values: Values): Pick<SendOptions, "lane" | "ttlSeconds"> {
+  const lane = word(values["lane"]);
+  const ttl = word(values["ttl"]);
+  if (lane !== undefined && lane !== "reply" && lane !== "bulk")
+    throw new UsageError(`--lane must be reply or bulk, not ${lane}`);
+  return { lane, ttlSeconds: ttl === undefined ? undefined : durationMs("ttl", ttl) / 1_000 };
+}
+
+function readAdopt({ account, name, secret, out }: Values): Action {
+  return {
+    command: "adopt",
+    options: { wabaId: word(account), name: word(name), secret: word(secret), folder: word(out) },
   };
 }
 
@@ -218,7 +273,7 @@ function readOutgoing(values: Values): Outgoing {
   const [body, template] = [word(values["text"]), word(values["template"])];
   const parameters = words(values["param"]).map(parameterOf);
   if ((body === undefined) === (template === undefined))
-    throw new UsageError("send needs --text or --template, and not both");
+    throw new UsageError("a message needs --text or --template, and not both");
   if (template !== undefined) {
     const named = parameters.filter(({ name }) => name !== undefined);
     if (named.length > 0 && named.length < parameters.length)

@@ -14,6 +14,7 @@ const schema = z.object({
   /** host:port of the services. */
   MESSAGES_ADDRESS: address.optional(),
   QUALITY_ADDRESS: address.optional(),
+  TEMPLATES_ADDRESS: address.optional(),
   NATS_URL: natsEnv.NATS_URL.optional(),
 });
 

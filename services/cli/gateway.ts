@@ -66,6 +66,56 @@ export async function fetchMessage(gateway: Gateway, messageId: string): Promise
   return messageSchema.parse(parseJson(answer.text));
 }
 
+const verdictSchema = z.looseObject({
+  to: z.string(),
+  verdict: z.string(),
+  reason: z.string().default(""),
+  details: z.string().default(""),
+  remedy: z.string().default(""),
+  error: z.object({ code: z.number(), title: z.string() }).optional(),
+  earliestAt: z.string().nullish(),
+  waitsFor: z.string().default(""),
+  window: z.object({ open: z.boolean(), closesAt: z.string().nullable(), leftSeconds: z.number() }).optional(),
+  category: z.string().default(""),
+  priceUnknown: z.string().default(""),
+  lane: z.string().default(""),
+});
+const counts = z.record(z.string(), z.number());
+const explainedSchema = z.looseObject({
+  summary: z.object({
+    total: z.number(),
+    allowed: z.number(),
+    withinDay: z.number(),
+    refused: counts,
+    unknown: counts,
+    lastAllowedAt: z.string().nullable(),
+    lastAt: z.string().nullable(),
+  }),
+  limit: z.object({ limit: z.number().nullable(), used: z.number(), usedAfter: z.number() }).optional(),
+  messages: z.array(verdictSchema),
+});
+
+/** What the REST API tells of messages that are not sent. */
+export type Explained = z.output<typeof explainedSchema>;
+
+/** Throws ServiceError. Repeating it is harmless. */
+export async function postExplain(
+  gateway: Gateway,
+  phoneNumberId: string,
+  messages: readonly object[],
+  headers: Record<string, string>,
+): Promise<Explained> {
+  const { status, text } = await ask(gateway, `/heliograph/v1/explain?number=${phoneNumberId}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify({ messages }),
+  }).catch((error: unknown) => {
+    throw unreachable(gateway, error, "");
+  });
+  if (status !== 200) throw new ServiceError(codeOf(status), "refused", refusalText(status, text));
+  return explainedSchema.parse(parseJson(text));
+}
+
 type Answer = { status: number; text: string };
 
 async function ask({ url, token, signal }: Gateway, path: string, init: RequestInit): Promise<Answer> {

@@ -3,10 +3,11 @@
 const places = `
 Where the parts are (default: the run.json of npm start in .heliograph):
   --data DIR             the folder of a local run                       HELIOGRAPH_DATA
-  --gateway URL          REST API: send                                  GATEWAY_URL
+  --gateway URL          REST API: send, explain                         GATEWAY_URL
   --token-file FILE      holds the REST API's token                      API_TOKEN_FILE
-  --messages HOST:PORT   gRPC: status, messages, cancel, names           MESSAGES_ADDRESS
+  --messages HOST:PORT   gRPC: status, messages, cancel, recover, names  MESSAGES_ADDRESS
   --quality HOST:PORT    gRPC: status                                    QUALITY_ADDRESS
+  --templates HOST:PORT  gRPC: adopt                                     TEMPLATES_ADDRESS
   --nats URL             tail                                            NATS_URL
 
   --json                 for scripts
@@ -18,8 +19,11 @@ const overview = `heliograph COMMAND [options]
   status      numbers, their connections, quality and limits; the processes of a local run
   messages    what the ledger knows: a list by filters, or one message with its history
   send        send a message over the Cloud API
+  explain     what would become of a message, or of a campaign, if it were sent now
   cancel      cancel one message, or a campaign, as far as it is not yet being sent
   tail        follow what happens, one line an event
+  recover     after Postgres lost commits: nothing that may have been sent is sent again
+  adopt       write the YAML of what an account has at WhatsApp: numbers, templates
   chaos       prove the promises under faults (in a clone); the options are its own: heliograph chaos --help
   bench       measure (in a clone); the options are its own: heliograph bench --help
 
@@ -59,6 +63,18 @@ heliograph send --number NAME|ID --to PHONE --template NAME --language CODE [--p
   --timeout TIME         of --wait (default 60s)
 ${places}`;
 
+const explain = `heliograph explain --number NAME|ID --to PHONE [--to PHONE]... --text TEXT [options]
+heliograph explain --number NAME|ID --to-file FILE --template NAME --language CODE [--param VALUE]... [options]
+
+The verdict of a real send, without sending: the rule that decides, when the message would go, what would have it allowed.
+For several users in numbers: how many may go within 24 hours, how many are refused by which rule, when the last would go.
+Exit code 0: all would be allowed; 1: at least one would not.
+
+  --to PHONE             the user; may be repeated
+  --to-file FILE         a phone number in each line, up to 5,000; - reads stdin
+  --param, --lane, --ttl as of send
+${places}`;
+
 const cancel = `heliograph cancel ID [options]
 heliograph cancel --campaign LABEL --number NAME|ID [options]
 
@@ -75,4 +91,26 @@ while NATS was away, is not shown. Contents of messages never are.
   --full                 phone numbers in full
 ${places}`;
 
-export const helpTexts = { overview, status, messages, send, cancel, tail } as const;
+const recover = `heliograph recover --since TIME [--yes] [options]
+
+For a Postgres that lost commits: a failover to a standby that was behind, or a restore. Without --yes it says what it would do.
+
+  --since TIME           nothing that was committed before is lost: the time of the backup, or a little before the failover;
+                         an ISO time, or 15m, 2h, 7d ago. Repeated with the same ISO time it does nothing more
+  --yes                  do it
+${places}`;
+
+const adopt = `heliograph adopt [--account WABA-ID] [--out DIR] [options]
+
+Writes the resources of what an account has at WhatsApp: WhatsAppBusinessAccount, WhatsAppNumbers, WhatsAppTemplates. To apply them
+changes nothing there: numbers that Heliograph does not run yet are declared Disconnected, a template that no resource can say just
+so is declared with managementPolicy Observe, or named in a comment. It is asked for through a connected number of the account, so
+one has to be declared before. Secrets are not written: comments say which are needed. --json gives a List for kubectl apply.
+
+  --account WABA-ID      default: all accounts that have a connected number
+  --name NAME            of the account's resource (default: made of its name at WhatsApp)
+  --secret NAME          that the account refers to (default: the account's name)
+  --out DIR              write files there, instead of stdout; existing files stay, and are a failure
+${places}`;
+
+export const helpTexts = { overview, status, messages, send, explain, cancel, tail, recover, adopt } as const;

@@ -13,6 +13,7 @@ export type Places = {
   token(): string;
   messages(): string;
   quality(): string;
+  templates(): string;
   nats(): string;
   /** Of the local run; empty where there is none. */
   processes: readonly RunProcess[];
@@ -39,6 +40,8 @@ export function findPlaces(config: Config, cwd: string): Places {
     token: () => need(tokenOf(config.API_TOKEN_FILE), "the token", "--token-file FILE"),
     messages: () => need(config.MESSAGES_ADDRESS ?? grpcOf("messages"), "the messages service", "--messages HOST:PORT"),
     quality: () => need(config.QUALITY_ADDRESS ?? grpcOf("quality"), "the quality service", "--quality HOST:PORT"),
+    templates: () =>
+      need(config.TEMPLATES_ADDRESS ?? grpcOf("templates"), "the templates service", "--templates HOST:PORT"),
     nats: () => need(config.NATS_URL ?? (run && readNatsUrl(folder)), "NATS", "--nats URL"),
     processes: run?.processes ?? [],
   };

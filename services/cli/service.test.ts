@@ -205,6 +205,49 @@ test("cancel of a message that is on its way already fails", async () => {
   );
 });
 
+test("recover says what it would do, and does it only for --yes", async () => {
+  const asked: Date[] = [];
+  const grantsAfter = timestampFromDate(now);
+  await using peers = await startPeers({
+    messages: {
+      recover: ({ since }) => {
+        if (since !== undefined) asked.push(timestampDate(since));
+        return Promise.resolve({ messages: 41n, events: 90n, grantsAfter, repeated: asked.length > 1 });
+      },
+    },
+  });
+  const line = ["recover", "--since", "2026-11-23T11:00:00Z"];
+  const plan = await run(line, peers.env);
+  assert.deepEqual([plan.code, plan.out, asked.length], [1, "", 0]);
+  assert.match(plan.err, /lost commits after 2026-11-23T11:00:00.000Z[^]*Nothing was done. Say --yes/);
+  const done = await run([...line, "--yes"], peers.env);
+  assert.equal(done.code, 0);
+  assert.equal(done.out, "41 messages unknown, 90 events told again, leases granted from 2026-11-23T12:00:00.000Z on");
+  assert.deepEqual(asked, [new Date("2026-11-23T11:00:00Z")]);
+  const { repeated, messages } = JSON.parse((await run([...line, "--yes", "--json"], peers.env)).out);
+  assert.deepEqual([repeated, messages], [true, 41]);
+});
+
+test("a message that is not sent yet shows what holds it", async () => {
+  const base = { messageId, phoneNumberId: "100", state: MessageState.ACCEPTED };
+  const holds = [
+    { reason: "behind_earlier", ahead: 2 },
+    { reason: "pace", ahead: 100 },
+    { reason: "token_refused", until: timestampFromDate(now) },
+  ];
+  await using peers = await startPeers({
+    messages: {
+      getMessage: () => Promise.resolve({ message: { ...base, hold: { reason: "number_disconnected" } } }),
+      listMessages: () => Promise.resolve({ messages: holds.map((hold) => ({ ...base, hold })) }),
+    },
+  });
+  assert.match((await run(["messages", messageId], peers.env)).out, /^held by +number_disconnected$/m);
+  const { out } = await run(["messages"], peers.env);
+  assert.match(out, /accepted +behind_earlier: 2 ahead/);
+  assert.match(out, /accepted +pace: 100\+ ahead/);
+  assert.match(out, /accepted +token_refused until 2026-11-23T12:00:00.000Z/);
+});
+
 const accepted: Answer = { status: 200, body: { messages: [{ id: toWamid(messageId) }] } };
 
 test("send posts what a client would, with the token, and tells the id", async () => {

@@ -1,8 +1,11 @@
 // One command from its arguments to its exit code.
 import type { Action } from "./args.ts";
 import { readArgs } from "./args.ts";
+import { adopt } from "./commands/adopt.ts";
 import { cancelCampaign, cancelOne } from "./commands/cancel.ts";
+import { explain } from "./commands/explain.ts";
 import { listMessages, showMessage } from "./commands/messages.ts";
+import { recover } from "./commands/recover.ts";
 import { runScript } from "./commands/script.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
@@ -50,11 +53,17 @@ function perform(action: Action, context: Context): Promise<number> {
       return showMessage(action.messageId, context);
     case "send":
       return send(action.options, context);
+    case "explain":
+      return explain(action.options, context);
     case "cancelOne":
       return cancelOne(action.messageId, context);
     case "cancelCampaign":
       return cancelCampaign(action.campaign, action.number, context);
     case "tail":
       return tail(action, context);
+    case "recover":
+      return recover(action, context);
+    case "adopt":
+      return adopt(action.options, context);
   }
 }

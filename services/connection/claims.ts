@@ -17,7 +17,8 @@ type Options = {
   /** How many messages of a lane memory holds. */
   window: () => number;
   mayClaim: () => boolean;
-  onClaimed: (messages: readonly Held[]) => void;
+  /** Answers with those that stay in memory. A wake follows when the others may come, and what is behind them. */
+  onClaimed: (messages: readonly Held[]) => readonly Held[];
   onFenced: () => void;
   now: () => Date;
   /** Monotonic. */
@@ -123,10 +124,9 @@ export class Claims {
 
   #take({ messages, nextDueAt }: ClaimResponse, limits: Limits): void {
     if (this.#stopping.signal.aborted) return;
-    const claimed = messages.map(toHeld);
+    const claimed = this.#options.onClaimed(messages.map(toHeld));
     const isFull = (lane: Lane): boolean => claimed.filter((held) => held.lane === lane).length >= limits[lane];
     this.#more = { reply: isFull("reply"), bulk: isFull("bulk") };
     if (nextDueAt !== undefined) this.dueAt(timestampDate(nextDueAt));
-    this.#options.onClaimed(claimed);
   }
 }

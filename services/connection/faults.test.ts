@@ -104,6 +104,44 @@ test("what was throttled goes again as the next attempt when it is due", async (
   assert.ok((second?.at ?? 0) - (first?.at ?? 0) >= 1_000);
 });
 
+test("what was put back goes before the next to the same user, however late it is claimed again", async () => {
+  await using world = await startWorld();
+  const { messages, upstream, wake } = world;
+  await upstream[Symbol.asyncDispose]();
+  const [first, second] = [messages.accept(), messages.accept()];
+  wake();
+  await until(() => reported(first) === "wait upstream_unreachable");
+  // The rest ends, and what memory holds may go, but the ledger does not give the first one again yet.
+  messages.away.set("claim", "before");
+  await using again = await startUpstream(upstream.port);
+  await until(() => Date.now() > first.dueAt.getTime() + 500);
+  assert.equal(second.state, "accepted");
+  messages.away.clear();
+  await until(() => second.state === "done");
+  assert.deepEqual(again.texts(), ["text 1", "text 2"]);
+});
+
+test("what a claim brings before the ledger knows that an earlier one waits does not overtake that one", async () => {
+  await using world = await startWorld({ env: { HELD_LIMIT: "1" } });
+  const { messages, upstream, wake } = world;
+  const taken = upstream.answer;
+  upstream.answer = (sent) => (upstream.received.length === 1 ? refused(400, 131_056) : taken(sent));
+  messages.away.set("finish", "before");
+  const rows = Array.from({ length: 3 }, () => messages.accept());
+  wake();
+  await until(() => messages.calls.finish > 0);
+  const claims = messages.calls.claim;
+  wake();
+  await until(() => messages.calls.claim > claims);
+  messages.away.clear();
+  await until(() => rows.every(({ state }) => state === "done"));
+  assert.deepEqual(upstream.texts(), ["text 1", "text 1", "text 2", "text 3"]);
+  assert.deepEqual(
+    rows.map(({ outcomes }) => outcomes.length),
+    [2, 1, 1],
+  );
+});
+
 test("an upstream that is down fails nothing: one message at a time tries, all go when it is up", async () => {
   await using world = await startWorld();
   const { messages, upstream, wake } = world;

@@ -1,6 +1,6 @@
 // Brings claimed messages to a verdict: facts first, then the rules. Messages whose facts cannot be had stay and are tried again.
+import { decideAdmission, type Verdict } from "#admission/domain/admission.ts";
 import { type Backoff, backoffMs } from "./domain/backoff.ts";
-import { decideAdmission, type Verdict } from "./domain/admission.ts";
 import type { FactsSource } from "./facts.ts";
 import type { Held } from "./wire.ts";
 
@@ -20,6 +20,8 @@ type Options = {
   now: () => Date;
   /** Monotonic. */
   nowMs: () => number;
+  /** Whether the message waits in memory still. */
+  isHeld: (held: Held) => boolean;
   onVerdict: (held: Held, verdict: FinalVerdict) => void;
   /** After the verdicts of a batch. */
   onDone: () => void;
@@ -27,7 +29,7 @@ type Options = {
 
 const retry: Backoff = { firstMs: 200, factor: 2, maxMs: 5_000 };
 
-export function createJudge({ facts, wabaId, now, nowMs, onVerdict, onDone }: Options): Judge {
+export function createJudge({ facts, wabaId, now, nowMs, isHeld, onVerdict, onDone }: Options): Judge {
   let stuck = new Set<Held>();
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -38,6 +40,7 @@ export function createJudge({ facts, wabaId, now, nowMs, onVerdict, onDone }: Op
     if (isStopped) return;
     let isComplete = true;
     for (const [at, held] of batch.entries()) {
+      if (!isHeld(held)) continue;
       const fact = gathered[at] ?? {};
       const verdict = decideAdmission(held.subject, fact, now());
       if (verdict.verdict === "incomplete") {
@@ -56,16 +59,16 @@ export function createJudge({ facts, wabaId, now, nowMs, onVerdict, onDone }: Op
 
   function tryAgain(): void {
     timer = undefined;
-    const batch = [...stuck];
+    const batch = [...stuck].filter(isHeld);
     stuck = new Set();
-    void judge(batch);
+    if (batch.length > 0) void judge(batch);
   }
 
   return {
     submit(batch) {
       if (batch.length > 0) void judge(batch);
     },
-    stuck: (lane) => [...stuck].filter((held) => held.lane === lane).length,
+    stuck: (lane) => [...stuck].filter((held) => held.lane === lane && isHeld(held)).length,
     stop() {
       isStopped = true;
       clearTimeout(timer);

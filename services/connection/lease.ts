@@ -1,4 +1,5 @@
 // A lease that was granted: renews it, and says before each send whether sending is still allowed.
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Client } from "#lib/grpc.ts";
 import { loop, sleep } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
@@ -8,10 +9,10 @@ import type {
   Number,
   RenewResponse,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
-import { type Clocks, remainingMs } from "./domain/lease-clock.ts";
+import { type Clocks, remainingMs, renewRetryMs } from "./domain/lease-clock.ts";
 import { createProgress } from "./domain/progress.ts";
 import { isFenced } from "./errors.ts";
-import type { StandingWord } from "./domain/standing.ts";
+import type { ToldStanding } from "./domain/standing.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** How a granted lease looks to those who send under it. */
@@ -42,14 +43,18 @@ type Options = {
   clocks: () => Clocks;
   log: Log;
   metrics: Metrics;
-  /** Told with each renewal. */
-  standing: () => StandingWord;
+  /** Told with each renewal; undefined before anything is sent. */
+  standing: () => ToldStanding | undefined;
   onRenewed: (reply: RenewResponse) => void;
   /** Another term was granted. */
   onFenced: () => void;
 };
 
-const retryShare = 10;
+function toWire(told: ToldStanding | undefined) {
+  if (told === undefined) return {};
+  const { standing, restReason, restsUntil } = told;
+  return { standing, restReason, ...(restsUntil !== undefined && { restsUntil: timestampFromDate(restsUntil) }) };
+}
 
 export function keepLease(options: Options): KeptLease {
   const { phoneNumberId, granted, askedAt, messages, clocks, log, metrics, standing, onRenewed, onFenced } = options;
@@ -74,7 +79,7 @@ export function keepLease(options: Options): KeptLease {
       const startedAt = clocks();
       try {
         const reply = await messages.renew(
-          { phoneNumberId, term, standing: standing() },
+          { phoneNumberId, term, ...toWire(standing()) },
           { deadlineMs: renewEveryMs, signal },
         );
         renewedAt = startedAt;
@@ -85,7 +90,7 @@ export function keepLease(options: Options): KeptLease {
         if (isFenced(error)) return onFenced();
         metrics.renewalFailures.inc();
         log.warn({ err: error, term, remainingMs: leftMs() }, "lease was not renewed, will ask again");
-        await sleep(renewEveryMs / retryShare, signal);
+        await sleep(renewRetryMs(renewEveryMs), signal);
         return "again";
       }
     },

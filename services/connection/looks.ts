@@ -2,7 +2,7 @@
 // trouble is over where no message is there to try. Renewals are its clock, so it has no timer of its own.
 import type { Log } from "#lib/log.ts";
 import type { Look } from "./domain/outcome.ts";
-import { lookAtNumber } from "./management.ts";
+import { lookAtNumber } from "./number-calls.ts";
 import type { Upstream } from "./upstream.ts";
 
 export type Looks = {

@@ -1,3 +1,4 @@
+import { now, wallMs } from "#lib/clock.ts";
 import { run } from "#lib/lifecycle.ts";
 import { readConfig } from "./config.ts";
 import { startConnection } from "./start.ts";
@@ -5,7 +6,7 @@ import { startConnection } from "./start.ts";
 await run(() =>
   startConnection({
     config: readConfig(process.env, process.argv.slice(2)),
-    now: () => new Date(),
-    clocks: () => ({ monotonicMs: performance.now(), wallMs: Date.now() }),
+    now,
+    clocks: () => ({ monotonicMs: performance.now(), wallMs: wallMs() }),
   }),
 );

@@ -1,12 +1,12 @@
 // The messages in memory: claimed in windows, judged, kept in order, each leaving once, over the wire or by an outcome before it.
 // Memory holds a window of the number's queue, never the queue.
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { decideAdmission } from "#admission/domain/admission.ts";
 import type { Log } from "#lib/log.ts";
 import type { ClaimResponse, Outcome as Receipt } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { Claims } from "./claims.ts";
-import { decideAdmission } from "./domain/admission.ts";
 import { createHolds } from "./domain/holds.ts";
 import { createLanes, keyOf, type Lane } from "./domain/lanes.ts";
-import { pairBucket } from "./domain/pace.ts";
 import type { FactsSource } from "./facts.ts";
 import { createJudge, type FinalVerdict, type Judge } from "./judge.ts";
 import { type Held, toExpired, toNotAdmitted, toWait } from "./wire.ts";
@@ -45,7 +45,6 @@ const mostWindows = 4;
 const longestWaitInMemoryMs = 5_000;
 // How long the facts of a message in memory count.
 const freshMs = 60_000;
-const mostRemembered = 20_000;
 
 export class Queue {
   readonly #options: Options;
@@ -54,8 +53,10 @@ export class Queue {
   readonly #inFlight = new Set<Held>();
   /** Those in memory with a short wait. */
   readonly #paused = new Set<Held>();
-  /** Messages that wait in the ledger because this process put them back. */
-  readonly #putBack = new Set<string>();
+  /** Those for which the ledger holds others back, until it knows their end. */
+  readonly #ending = new Set<string>();
+  /** A claim brought what is behind a wait that the ledger does not know of yet. */
+  #hasLeftOut = false;
   readonly #judge: Judge;
   readonly #claims: Claims;
 
@@ -63,13 +64,16 @@ export class Queue {
     this.#options = options;
     this.#judge = createJudge({
       ...options,
+      isHeld: (held) => this.#lanes.has(held),
       onVerdict: (held, verdict) => this.#apply(held, verdict),
       onDone: () => this.#changed(),
     });
     this.#claims = new Claims({
       ...options,
-      claim: ({ reply, bulk }, signal) =>
-        options.claim({ heldMessageIds: this.#inHand(), replyLimit: reply, bulkLimit: bulk }, signal),
+      claim: ({ reply, bulk }, signal) => {
+        this.#holds.claim();
+        return options.claim({ heldMessageIds: this.#inHand(), replyLimit: reply, bulkLimit: bulk }, signal);
+      },
       room: () => ({ reply: this.#room("reply"), bulk: this.#room("bulk") }),
       window: () => this.#window(),
       onClaimed: (claimed) => this.#take(claimed),
@@ -86,9 +90,16 @@ export class Queue {
     this.#claims.poke();
   }
 
-  /** A message was put back until then. */
-  dueAt(at: Date): void {
-    this.#claims.dueAt(at);
+  /** The ledger has an outcome. */
+  written({ messageId, kind }: Receipt): void {
+    if (kind.case === "wait") {
+      this.#holds.written(messageId);
+      if (kind.value.until !== undefined) this.#claims.dueAt(timestampDate(kind.value.until));
+    }
+    const isAwaited = this.#ending.delete(messageId) || (kind.case === "wait" && this.#hasLeftOut);
+    if (kind.case === "wait") this.#hasLeftOut = false;
+    if (isAwaited) this.#claims.wake();
+    else this.#claims.poke();
   }
 
   /** The next message that may go now, of the lanes that are open; its recipient's next one waits until `finish`. */
@@ -108,17 +119,16 @@ export class Queue {
   finish(held: Held): void {
     this.#inFlight.delete(held);
     this.#lanes.finish(held);
-    // While it waited, the ledger gave nothing of what is behind it.
-    const hasWaited = held.message.attempt > 1 || this.#putBack.delete(held.messageId);
-    if (hasWaited) this.#claims.wake();
+    // While it waited, the ledger gave nothing of what is behind it; from its Begin on it does.
+    if (held.message.wasWaiting) this.#claims.wake();
     else this.#claims.poke();
   }
 
-  /** Reports that a message waits in the ledger until then, and keeps those behind it in order. */
-  putBack(held: Held, reason: string, until: Date, gapMs = 0): void {
+  /** Reports that a message waits in the ledger until then. Those behind it leave memory: the ledger gives them after it. */
+  putBack(held: Held, reason: string, until: Date): void {
     this.#lanes.remove(held);
-    this.#remember(held.messageId);
-    this.#holds.putBack(keyOf(held), held, until.getTime(), gapMs);
+    this.#lanes.removeBehind(held);
+    this.#holds.putBack(keyOf(held), held);
     this.#options.report(toWait({ message: held.message, at: this.#options.now() }, reason, until));
   }
 
@@ -152,9 +162,15 @@ export class Queue {
     await this.#claims.stop();
   }
 
-  #take(claimed: readonly Held[]): void {
-    for (const held of claimed) this.#lanes.add(held);
-    this.#judge.submit(claimed);
+  #take(claimed: readonly Held[]): readonly Held[] {
+    const mayStay = claimed.filter((held) => !this.#holds.isBehind(keyOf(held), held));
+    for (const held of mayStay) this.#lanes.add(held);
+    this.#judge.submit(mayStay);
+    if (mayStay.length < claimed.length) {
+      if (this.#holds.areWritten()) this.#claims.wake();
+      else this.#hasLeftOut = true;
+    }
+    return mayStay;
   }
 
   #apply(held: Held, verdict: FinalVerdict): void {
@@ -173,6 +189,7 @@ export class Queue {
     const { messageId } = held;
     const reason = receipt.kind.case === "refused" ? receipt.kind.value.reason : undefined;
     this.#lanes.remove(held);
+    if (held.message.wasWaiting) this.#ending.add(messageId);
     this.#options.count(outcome);
     this.#options.log.debug({ messageId, outcome, reason }, "message ended before the wire");
     this.#options.report(receipt);
@@ -181,11 +198,6 @@ export class Queue {
   /** The last look before Begin. Whatever stands in the way has been seen to when this is false. */
   #mayGo(held: Held): boolean {
     const now = this.#options.now();
-    const earlier = this.#holds.behind(keyOf(held), held, now.getTime());
-    if (earlier !== undefined) {
-      this.putBack(held, "behind_earlier", new Date(earlier.untilMs), earlier.gapMs);
-      return false;
-    }
     // Facts of a moment ago may allow; before they refuse, and when they are old, they are gathered anew.
     const isOld = this.#options.nowMs() - held.judgedAtMs > freshMs;
     if (isOld || decideAdmission(held.subject, held.facts ?? {}, now).verdict !== "allow") {
@@ -202,16 +214,8 @@ export class Queue {
     if (waitMs < longestWaitInMemoryMs) {
       held.notBeforeMs = this.#options.nowMs() + waitMs;
       this.#paused.add(held);
-    } else this.putBack(held, "pair_paced", new Date(now.getTime() + waitMs), pairBucket.intervalMs);
+    } else this.putBack(held, "pair_paced", new Date(now.getTime() + waitMs));
     return false;
-  }
-
-  #remember(messageId: string): void {
-    this.#putBack.add(messageId);
-    for (const oldest of this.#putBack) {
-      if (this.#putBack.size <= mostRemembered) break;
-      this.#putBack.delete(oldest);
-    }
   }
 
   #changed(): void {

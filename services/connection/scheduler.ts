@@ -1,10 +1,9 @@
 // Sends for one number under one lease: takes messages from the queue as fast as it may, and settles what became of them.
 // Wakes come from outside (news, renewals) and from within (due times, freed room, pace); at rest nothing runs.
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Client } from "#lib/grpc.ts";
 import { sleep } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
-import type { MessagesService, Outcome as Receipt, RenewResponse } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import type { MessagesService, RenewResponse } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { createBeginning } from "./beginning.ts";
 import type { Config } from "./config.ts";
 import { backoffMs } from "./domain/backoff.ts";
@@ -12,7 +11,7 @@ import type { Lane } from "./domain/lanes.ts";
 import type { Look } from "./domain/outcome.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
 import { createProgress } from "./domain/progress.ts";
-import type { Standing, StandingWord } from "./domain/standing.ts";
+import type { Standing, ToldStanding } from "./domain/standing.ts";
 import { rateWithin } from "./domain/throughput.ts";
 import type { FactsSource } from "./facts.ts";
 import { InFlight } from "./in-flight.ts";
@@ -23,7 +22,7 @@ import { Queue } from "./queue.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
 import { createSender, type Sent } from "./sender.ts";
 import type { Sending } from "./session.ts";
-import { Throttle } from "./throttle.ts";
+import { type Pace, Throttle } from "./throttle.ts";
 import type { Token } from "./token.ts";
 import type { Upstream } from "./upstream.ts";
 import { type Held, toBroken, toRefused, toTaken, toUnknown } from "./wire.ts";
@@ -62,6 +61,7 @@ export class Scheduler implements Sending {
   readonly #looks: Looks;
   readonly #throttle: Throttle;
   readonly #queue: Queue;
+  readonly pace = (recipients: readonly string[]): Pace => this.#throttle.plan(recipients);
   readonly #receipts: Receipts;
   readonly #send: (held: Held) => Promise<Sent>;
   /** Ends what is on the wire. */
@@ -78,7 +78,7 @@ export class Scheduler implements Sending {
     const { term } = lease;
     const mostUnreported = unreportedWindows * config.HELD_LIMIT;
     const nowMs = (): number => clocks().monotonicMs;
-    const onLook = (look: Look): void => this.#looked(look);
+    const onLook = (look: Look): void => this.looked(look);
     this.#options = options;
     this.#looks = createLooks({ ...options, phoneNumberId, nowMs, onLook });
     const messagesPerSecond = (): number =>
@@ -87,6 +87,7 @@ export class Scheduler implements Sending {
       messagesPerSecond,
       inFlightLimit: config.IN_FLIGHT_LIMIT,
       token: options.token,
+      wasRegistered: lease.number()?.connection?.standing === "conflict",
       nowMs,
       onStanding: (standing) => this.#standingChanged(standing),
     });
@@ -95,7 +96,7 @@ export class Scheduler implements Sending {
       phoneNumberId,
       term,
       signal: this.#close.signal,
-      onWritten: (receipt) => this.#written(receipt),
+      onWritten: (receipt) => this.#queue.written(receipt),
     });
     this.#queue = new Queue({
       ...options,
@@ -130,8 +131,14 @@ export class Scheduler implements Sending {
     this.#looks.look();
   }
 
-  get standing(): StandingWord {
-    return this.#throttle.word;
+  /** What was learned of the number besides its messages. */
+  looked(look: Look): void {
+    this.#throttle.observeLook(look);
+    this.#resume();
+  }
+
+  get standing(): ToldStanding {
+    return this.#throttle.told(this.#options.now());
   }
 
   isStuck(): boolean {
@@ -216,12 +223,7 @@ export class Scheduler implements Sending {
     const { lease, log } = this.#options;
     log.info({ standing }, "standing with the upstream changed");
     // The number may be another's: is it still ours? Everything else is told with the next renewal.
-    if (standing.state === "resting" && this.#throttle.word === "conflict") lease.renewNow();
-  }
-
-  #looked(look: Look): void {
-    this.#throttle.observeLook(look);
-    this.#resume();
+    if (standing.state === "resting" && this.#throttle.isUnregistered) lease.renewNow();
   }
 
   #resume(): void {
@@ -288,10 +290,5 @@ export class Scheduler implements Sending {
         return this.#queue.putBack(held, sent.reason, new Date(of.at.getTime() + waitMs));
       }
     }
-  }
-
-  #written({ kind }: Receipt): void {
-    if (kind.case === "wait" && kind.value.until !== undefined) this.#queue.dueAt(timestampDate(kind.value.until));
-    this.#queue.poke();
   }
 }

@@ -5,7 +5,7 @@ import { faultPoint } from "#lib/fault-points.ts";
 import type { Log } from "#lib/log.ts";
 import { withSpan } from "#lib/telemetry.ts";
 import type { Attempt, Begun } from "./beginning.ts";
-import { type Clocks, elapsedMs } from "./domain/lease-clock.ts";
+import { type Clocks, mayGoOnWire } from "./domain/lease-clock.ts";
 import { decideOutcome, type Outcome } from "./domain/outcome.ts";
 import type { Gatherer } from "./gather.ts";
 import { parseSendAnswer } from "./graph.ts";
@@ -28,9 +28,6 @@ type Options = {
   /** Called on a connected socket right before the first byte. */
   onWire: (held: Held) => void;
 };
-
-// After that the ledger may soon call the message unknown, so it must not go any more.
-const onWireWithinMs = 10_000;
 
 export function createSender({ phoneNumberId, lease, beginning, upstream, clocks, log, signal, onWire }: Options) {
   /** Never rejects for what a peer or the upstream does. */
@@ -58,7 +55,7 @@ export function createSender({ phoneNumberId, lease, beginning, upstream, clocks
       body,
       signal,
       gate() {
-        if (lease.remainingMs() <= 0 || elapsedMs(askedAt, clocks()) >= onWireWithinMs) return false;
+        if (!mayGoOnWire(lease.remainingMs(), askedAt, clocks())) return false;
         onWire(held);
         faultPoint("send.request.starts");
         return true;

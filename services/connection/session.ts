@@ -1,11 +1,11 @@
-// The life of a connection process, by its lease:
+// The life of a connection process, by its lease, as domain/session.ts decides it:
 //
 //   standby   asks for the lease, waits while another holds it
 //   held      sends and renews
 //   draining  sends nothing new, lets what is at WhatsApp finish, reports it, gives the lease back
 //   ended     `done` has the exit code: 0 after a hand-over or stop, 42 when another term was granted
 //
-// One `#setState` moves, only forward. A fenced process drains too (its last receipts count), but has nothing to give back.
+// A fenced process drains too (its last receipts count), but has nothing to give back.
 import { randomUUID } from "node:crypto";
 import type { Client } from "#lib/grpc.ts";
 import { sleep } from "#lib/lifecycle.ts";
@@ -17,17 +17,25 @@ import type {
   RenewResponse,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Config } from "./config.ts";
-import { type Backoff, backoffMs } from "./domain/backoff.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
 import { createProgress } from "./domain/progress.ts";
-import type { StandingWord } from "./domain/standing.ts";
+import {
+  askAgainInMs,
+  firstState,
+  nextSession,
+  type SessionEffect,
+  type SessionEvent,
+  type SessionState,
+  type SessionStep,
+} from "./domain/session.ts";
+import type { ToldStanding } from "./domain/standing.ts";
 import { isFenced } from "./errors.ts";
 import { type KeptLease, keepLease, type Lease } from "./lease.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** What runs under the lease. */
 export type Sending = {
-  readonly standing: StandingWord;
+  readonly standing: ToldStanding;
   /** It does not turn any more, whatever its peers do. */
   isStuck(): boolean;
   renewed(reply: RenewResponse): void;
@@ -46,19 +54,15 @@ type Options = {
   startSending: (lease: Lease, onFenced: () => void) => Sending;
 };
 
-type State =
-  | { tag: "standby" }
-  | { tag: "held"; lease: KeptLease; sending: Sending }
-  | { tag: "draining"; lease: KeptLease }
-  | { tag: "ended" };
+const stateNumbers = {
+  standby: 0,
+  held: 1,
+  draining: 2,
+  releasing: 2,
+  ended: 3,
+} satisfies Record<SessionState["tag"], number>;
 
-const stateNumbers = { standby: 0, held: 1, draining: 2, ended: 3 } satisfies Record<State["tag"], number>;
-
-const fencedExitCode = 42;
-const acquireBackoff: Backoff = { firstMs: 200, factor: 2, maxMs: 5_000 };
 const acquireDeadlineMs = 3_000;
-// While another holds the lease and does not say when to ask again.
-const askAgainMs = 5_000;
 const releaseMs = 1_000;
 // Draining, reporting and releasing together; a process that was told to stop is ended by then.
 const leaveMs = 8_000;
@@ -68,17 +72,16 @@ export class Session implements AsyncDisposable {
   readonly #bootId = randomUUID();
   readonly #done = Promise.withResolvers<number>();
   readonly #asking = new AbortController();
-  readonly #asked: Promise<void>;
   /** Of asking for the lease, and of leaving. */
   readonly #progress = createProgress();
-  #state: State = { tag: "standby" };
+  #state: SessionState = firstState;
+  /** From the grant on, whatever became of it. */
+  #work: { lease: KeptLease; sending: Sending } | undefined;
   #leaseFree = new AbortController();
-  #ending: Promise<void> | undefined;
-  #exitCode = 0;
 
   constructor(options: Options) {
     this.#options = options;
-    this.#asked = this.#ask();
+    void this.#ask();
   }
 
   /** The exit code, once the session has ended. */
@@ -88,14 +91,14 @@ export class Session implements AsyncDisposable {
 
   /** The lease while it is held; undefined in every other state. */
   get lease(): Lease | undefined {
-    return this.#state.tag === "held" ? this.#state.lease : undefined;
+    return this.#held?.lease;
   }
 
   /** The loops that do not turn any more: only a restart helps. A peer that is away stops none. */
   stuck(): ("session" | "renew" | "send")[] {
     if (this.#progress.isStuck(this.#nowMs())) return ["session"];
-    if (this.#state.tag !== "held") return [];
-    const { lease, sending } = this.#state;
+    if (this.#held === undefined) return [];
+    const { lease, sending } = this.#held;
     return [...(lease.isStuck() ? ["renew" as const] : []), ...(sending.isStuck() ? ["send" as const] : [])];
   }
 
@@ -106,21 +109,52 @@ export class Session implements AsyncDisposable {
 
   /** Hint: someone wants the number. The next renewal tells whether that is so. */
   fence(): void {
-    if (this.#state.tag === "held") this.#state.lease.renewNow();
+    this.#held?.lease.renewNow();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#end(0);
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#step({ kind: "stop" });
+    await this.done;
+  }
+
+  get #held(): { lease: KeptLease; sending: Sending } | undefined {
+    return this.#state.tag === "held" ? this.#work : undefined;
   }
 
   #nowMs(): number {
     return this.#options.clocks().monotonicMs;
   }
 
-  #setState(next: State): void {
-    this.#state = next;
-    this.#options.metrics.leaseState.set(stateNumbers[next.tag]);
-    this.#options.log.info({ state: next.tag }, "session state changed");
+  #step(event: Exclude<SessionEvent, { kind: "granted" }>): void {
+    this.#become(nextSession(this.#state, event));
+  }
+
+  #become({ state, effects }: SessionStep): void {
+    if (state.tag !== this.#state.tag) {
+      this.#options.metrics.leaseState.set(stateNumbers[state.tag]);
+      this.#options.log.info({ state: state.tag }, "session state changed");
+    }
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: SessionEffect): void {
+    switch (effect) {
+      case "send":
+        // By whoever has what was granted.
+        return;
+      case "stopAsking":
+        return this.#asking.abort();
+      case "forbid":
+        return this.#work?.lease.revoke();
+      case "drain":
+        return void this.#drain();
+      case "release":
+        return void this.#release();
+      case "end":
+        this.#progress.stop();
+        if (this.#state.tag === "ended") this.#done.resolve(this.#state.exitCode);
+    }
   }
 
   async #ask(): Promise<void> {
@@ -132,19 +166,20 @@ export class Session implements AsyncDisposable {
       try {
         this.#progress.turn(this.#nowMs(), acquireDeadlineMs);
         const held = await this.#acquire();
-        if (held === undefined) return this.#progress.stop();
+        if (held === undefined) return;
         failures = 0;
-        pauseMs = held.retryAfterMs || askAgainMs;
+        pauseMs = askAgainInMs({ kind: "held", retryAfterMs: held.retryAfterMs }, Math.random());
         log.info({ holder: held.holder }, "another process holds the lease, waiting");
       } catch (error) {
-        if (isFenced(error)) return void this.#end(fencedExitCode);
+        if (isFenced(error)) return this.#step({ kind: "fenced" });
         failures += 1;
-        pauseMs = backoffMs(acquireBackoff, failures, Math.random());
+        pauseMs = askAgainInMs({ kind: "failed", failures }, Math.random());
         log[failures === 1 ? "warn" : "debug"]({ err: error }, "lease cannot be asked for, will try again");
       }
       this.#progress.turn(this.#nowMs(), pauseMs);
       await sleep(pauseMs, AbortSignal.any([signal, this.#leaseFree.signal]));
     }
+    this.#step({ kind: "unanswered" });
   }
 
   /** Undefined when the lease was granted; else who has it. */
@@ -158,70 +193,58 @@ export class Session implements AsyncDisposable {
     );
     if (result.case === "held") return result.value;
     if (result.case === undefined) throw new Error(`acquire of number ${phoneNumberId} has an empty answer`);
-    // The process began to stop while the answer was on its way.
-    if (this.#asking.signal.aborted) await this.#release(result.value.term);
-    else this.#hold(result.value, askedAt);
+    this.#granted(result.value, askedAt);
     return undefined;
   }
 
-  #hold(granted: LeaseGranted, askedAt: Clocks): void {
+  #granted(granted: LeaseGranted, askedAt: Clocks): void {
+    const { term } = granted;
+    const step = nextSession(this.#state, { kind: "granted", term });
+    this.#progress.stop();
+    if (step.effects.includes("send")) this.#work = this.#startWork(granted, askedAt);
+    this.#become(step);
+  }
+
+  #startWork(granted: LeaseGranted, askedAt: Clocks): { lease: KeptLease; sending: Sending } {
     const { config, log, startSending } = this.#options;
-    const onFenced = (): void => void this.#end(fencedExitCode);
-    const onRenewed = (reply: RenewResponse): void => this.#renewed(reply);
+    const onFenced = (): void => this.#step({ kind: "fenced" });
     log.info({ term: granted.term, cause: granted.cause, stopAfterMs: granted.stopAfterMs }, "lease granted");
     const lease = keepLease({
       ...this.#options,
       phoneNumberId: config.PHONE_NUMBER_ID,
       granted,
       askedAt,
-      standing: () => (this.#state.tag === "held" ? this.#state.sending.standing : ""),
+      standing: () => this.#held?.sending.standing,
       onFenced,
-      onRenewed,
+      onRenewed: (reply) => this.#renewed(reply),
     });
-    this.#setState({ tag: "held", lease, sending: startSending(lease, onFenced) });
+    return { lease, sending: startSending(lease, onFenced) };
   }
 
   #renewed(reply: RenewResponse): void {
-    if (this.#state.tag !== "held") return;
-    this.#state.sending.renewed(reply);
-    if (reply.handOver) void this.#end(0);
+    this.#held?.sending.renewed(reply);
+    if (reply.handOver) this.#step({ kind: "handOver" });
   }
 
-  /** The first call decides; a fence that shows while draining still makes it the exit code. */
-  #end(code: number): Promise<void> {
-    if (code === fencedExitCode) {
-      this.#exitCode = code;
-      if (this.#state.tag === "held" || this.#state.tag === "draining") this.#state.lease.revoke();
-    }
-    this.#ending ??= this.#leave();
-    return this.#ending;
+  async #drain(): Promise<void> {
+    if (this.#work === undefined) throw new Error("nothing to drain: the lease was never held");
+    const { lease, sending } = this.#work;
+    this.#progress.turn(this.#nowMs(), leaveMs);
+    await sending.stop();
+    await lease.stopRenewing();
+    this.#step({ kind: "drained" });
   }
 
-  async #leave(): Promise<void> {
-    this.#asking.abort();
-    if (this.#state.tag === "held") {
-      const { lease, sending } = this.#state;
-      this.#setState({ tag: "draining", lease });
-      this.#progress.turn(this.#nowMs(), leaveMs);
-      await sending.stop();
-      await lease.stopRenewing();
-      if (this.#exitCode === 0) await this.#release(lease.term);
-    } else if (this.#exitCode === 0) {
-      // An answer on its way may still be a grant.
-      await this.#asked;
-    }
-    this.#setState({ tag: "ended" });
-    this.#progress.stop();
-    this.#done.resolve(this.#exitCode);
-  }
-
-  async #release(term: bigint): Promise<void> {
+  async #release(): Promise<void> {
     const { config, messages, log } = this.#options;
+    if (this.#state.tag !== "releasing") return;
+    const { term } = this.#state;
     try {
       await messages.release({ phoneNumberId: config.PHONE_NUMBER_ID, term }, { deadlineMs: releaseMs });
       log.info({ term }, "lease released");
     } catch (error) {
       log.warn({ err: error, term }, "lease could not be released, it will lapse");
     }
+    this.#step({ kind: "released" });
   }
 }

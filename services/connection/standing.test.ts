@@ -1,9 +1,11 @@
 // Trouble with the number as a whole: it is parked, its queue stays, the messages service is told why, and it goes on by itself.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createClient } from "#lib/grpc.ts";
+import { UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import { until } from "#test/until.ts";
-import { reported } from "./test-peers.ts";
-import { connected, refused } from "./test-upstream.ts";
+import { reported, wabaId } from "./test-peers.ts";
+import { connected, refused, taken } from "./test-upstream.ts";
 import { startWorld, type World } from "./test-world.ts";
 
 const minuteMs = 60_000;
@@ -18,15 +20,16 @@ async function renewals({ messages }: World): Promise<void> {
   await until(() => messages.calls.renew >= before + 4);
 }
 
-test("a number that is registered elsewhere is in conflict: claims stop, nothing fails, and it is looked at ever later", async () => {
+test("a number that another client took: claims stop, nothing fails, and it is looked at ever later", async () => {
   await using world = await startRenewing();
   const { messages, upstream, ahead, wake } = world;
   upstream.answer = () => refused(400, 133_010);
+  await until(() => upstream.looks === 1);
   upstream.look = () => ({ status: 200, body: { id: "100200300", status: "DISCONNECTED" } });
   const row = messages.accept({ recipient: "15550000001" });
   wake();
   await until(() => messages.standing === "conflict");
-  assert.equal(reported(row), "wait number_not_registered");
+  await until(() => reported(row) === "wait number_not_registered");
   assert.ok(row.dueAt.getTime() - Date.now() > 4.9 * minuteMs);
   const [claims, looks] = [messages.calls.claim, upstream.looks];
   const behind = messages.accept({ recipient: "15550000002" });
@@ -52,6 +55,7 @@ test("a number that is registered elsewhere is in conflict: claims stop, nothing
 test("a conflict is told with a renewal of its own, which also shows whether the number is still ours", async () => {
   await using world = await startWorld();
   const { messages, upstream, wake, connection } = world;
+  await until(() => upstream.looks === 1);
   upstream.answer = () => refused(400, 133_010);
   messages.accept();
   wake();
@@ -84,4 +88,71 @@ test("an upstream that is away is told, and that it is back", async () => {
   row.state = "done";
   world.ahead.monotonicMs += minuteMs;
   await until(() => messages.standing === "");
+});
+
+test("a number that was never registered shows it before any message, and sends within a renewal of being registered", async () => {
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 50;
+      upstream.look = () => ({ status: 200, body: { id: "100200300", status: "PENDING" } });
+    },
+  });
+  const { messages, upstream, wake, connection } = world;
+  await until(() => messages.standing === "not_registered");
+  const row = messages.accept();
+  wake();
+  await renewals(world);
+  assert.deepEqual([row.state, upstream.received.length], ["accepted", 0]);
+  await using client = createClient(UpstreamService, connection.address);
+  upstream.answer = () => ({ status: 200, body: { success: true } });
+  await client.register({ pin: "123456" });
+  assert.deepEqual(
+    upstream.received.map(({ method, path, body }) => [method, path, body]),
+    [["POST", "/v24.0/100200300/register", { messaging_product: "whatsapp", pin: "123456" }]],
+  );
+  upstream.look = () => connected("HIGH");
+  upstream.answer = taken;
+  await until(() => row.state === "done");
+  await until(() => messages.standing === "");
+});
+
+test("a number that was moved away is in conflict; a look does not outweigh messages that were just taken", async () => {
+  await using world = await startRenewing();
+  const { messages, upstream, ahead, wake } = world;
+  const row = messages.accept();
+  wake();
+  await until(() => row.state === "done");
+  upstream.look = () => ({ status: 200, body: { id: "100200300", status: "MIGRATED" } });
+  await until(() => {
+    world.nats.publish(`wa.account.phone_number_quality_update.${wabaId}`);
+    return upstream.looks >= 2;
+  });
+  await renewals(world);
+  assert.equal(messages.standing, "");
+  ahead.monotonicMs += 61 * minuteMs;
+  await until(() => messages.standing === "conflict");
+});
+
+test("a conflict is one to the next holder too", async () => {
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 50;
+      messages.standing = "conflict";
+      upstream.look = () => ({ status: 200, body: { id: "100200300", status: "DISCONNECTED" } });
+    },
+  });
+  const { messages, upstream } = world;
+  await until(() => upstream.looks === 1);
+  await renewals(world);
+  assert.equal(messages.standing, "conflict");
+});
+
+test("a number that is deregistered through its process rests at once", async () => {
+  await using world = await startRenewing();
+  const { messages, upstream, connection } = world;
+  upstream.answer = () => ({ status: 200, body: { success: true } });
+  await until(() => upstream.looks === 1);
+  await using client = createClient(UpstreamService, connection.address);
+  await client.deregister({});
+  await until(() => messages.standing === "not_registered");
 });

@@ -10,6 +10,7 @@ import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
 import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import type { Config } from "./config.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
+import type { Look } from "./domain/outcome.ts";
 import { createFactsSource } from "./facts.ts";
 import { listenForHints } from "./hints.ts";
 import { createMetrics, idle } from "./metrics.ts";
@@ -37,7 +38,7 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   opened.use(await startTelemetry("connection", config));
   const registry = createRegistry("connection");
   // Both appear later: the session when everything it needs is open, the scheduler when the lease is granted.
-  const current: { session?: Session; scheduler?: Scheduler } = {};
+  const current: Current = {};
   const metrics = createMetrics(registry, () => ({
     ...(current.scheduler?.snapshot() ?? idle),
     leaseRemainingMs: current.session?.lease?.remainingMs() ?? 0,
@@ -47,8 +48,7 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   const templates = createTemplateCache({ ...peers, nowMs: () => clocks().monotonicMs });
   const facts = createFactsSource({ ...peers, phoneNumberId, templates, now, log });
   const upstream = opened.use(createUpstream({ config, token }));
-  const number = () => current.session?.lease?.number();
-  const services = [upstreamServer({ phoneNumberId, upstream, number, now })];
+  const services = [upstreamServer({ phoneNumberId, upstream, token, now, ...partsOf(current) })];
   const listen = { host: config.LISTEN_HOST, log, registry };
   const grpc = opened.use(await startGrpc({ ...listen, port: config.GRPC_PORT, services }));
   const checks = { lease: () => current.session?.lease !== undefined };
@@ -90,6 +90,17 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   const running = opened.move();
   const { done } = session;
   return { address: grpc.address, http: http.url, done, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+type Current = { session?: Session; scheduler?: Scheduler };
+
+/** What the Upstream service needs of the parts that are there at the moment. */
+function partsOf(current: Current) {
+  return {
+    number: () => current.session?.lease?.number(),
+    pace: (recipients: readonly string[]) => current.scheduler?.pace(recipients),
+    onLook: (look: Look): void => current.scheduler?.looked(look),
+  };
 }
 
 function openPeers(opened: AsyncDisposableStack, config: Config, log: Log) {

@@ -1,9 +1,8 @@
 // Templates as the templates service knows them, remembered for a minute, or until there is news of the account.
+import type { TemplateFact } from "#admission/domain/admission.ts";
+import { keyOfTemplate, loadTemplateFacts, type TemplateName } from "#admission/facts.ts";
 import type { Client } from "#lib/grpc.ts";
 import type { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
-import type { TemplateFact } from "./domain/admission.ts";
-
-export type TemplateName = { name: string; language: string };
 
 export type TemplateCache = {
   /** Those it knows, by `keyOfTemplate`. Throws when the templates service is away and one is not remembered. */
@@ -19,11 +18,6 @@ const keepMs = 60_000;
 const settleMs = 5_000;
 const keepUnsettledMs = 500;
 const limit = 2_000;
-const deadlineMs = 2_000;
-
-export function keyOfTemplate({ name, language }: TemplateName): string {
-  return `${name}\n${language}`;
-}
 
 /** `nowMs` is monotonic. */
 export function createTemplateCache({
@@ -57,12 +51,7 @@ export function createTemplateCache({
         wanted.delete(key);
       }
       if (wanted.size === 0) return facts;
-      const keys = [...wanted.values()].map(({ name, language }) => ({ wabaId, name, language }));
-      const answer = await templates.batchGetTemplates({ keys }, { deadlineMs });
-      const found = new Map(answer.templates.map((template) => [keyOfTemplate(template), template.status]));
-      for (const key of wanted.keys()) {
-        const status = found.get(key);
-        const fact: TemplateFact = status === undefined ? { state: "missing" } : { state: "known", status };
+      for (const [key, fact] of await loadTemplateFacts(templates, wabaId, [...wanted.values()])) {
         remember(key, fact);
         facts.set(key, fact);
       }

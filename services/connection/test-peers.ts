@@ -23,6 +23,7 @@ export const wabaId = "900800700";
 
 export type Row = {
   messageId: string;
+  seq: number;
   recipient: string;
   lane: Lane;
   content: MessageInitShape<typeof ContentSchema>;
@@ -82,6 +83,7 @@ export class MessagesPeer {
     const now = new Date();
     const row: Row = {
       messageId: `01890000-0000-7000-8000-${String(this.#nextId).padStart(12, "0")}`,
+      seq: this.#nextId,
       recipient: "15550001111",
       lane: Lane.REPLY,
       content: { kind: { case: "text", value: { body: `text ${this.#nextId}`, previewUrl: false } } },
@@ -152,7 +154,13 @@ export class MessagesPeer {
   }
 
   #number() {
-    return { phoneNumberId, wabaId, displayPhoneNumber: "15559990000", spec: this.spec };
+    return {
+      phoneNumberId,
+      wabaId,
+      displayPhoneNumber: "15559990000",
+      spec: this.spec,
+      connection: { standing: this.standing },
+    };
   }
 
   #checkTerm(term: bigint): void {
@@ -218,6 +226,8 @@ export class MessagesPeer {
 function toClaimed(row: Row) {
   return {
     messageId: row.messageId,
+    seq: BigInt(row.seq),
+    wasWaiting: row.state === "waiting",
     attempt: row.attempt + 1,
     lane: row.lane,
     recipient: row.recipient,

@@ -4,20 +4,36 @@ import { decideLook, type Look, type Outcome, toStandingEvent } from "./domain/o
 import { createNumberPace, createPairPaces, type NumberPace } from "./domain/pace.ts";
 import { afterThrottle, fullSpeed, rateNow } from "./domain/slowdown.ts";
 import {
+  isUnregistered,
   nextStanding,
   openStanding,
   type Standing,
   type StandingEvent,
   type StandingWord,
+  type ToldStanding,
+  toTold,
   toWord,
+  withHistory,
 } from "./domain/standing.ts";
 import type { Token } from "./token.ts";
+
+/** How fast the number sends now. */
+export type Pace = {
+  messagesPerSecond: number;
+  /** Why nothing goes, or one message at a time; empty: messages go. */
+  restingReason: string;
+  restingMs: number;
+  /** In the order asked. */
+  pairWaitMs: number[];
+};
 
 type Options = {
   /** Of the number's spec within what the upstream allows, as it is now. */
   messagesPerSecond: () => number;
   inFlightLimit: number;
   token: Token;
+  /** WhatsApp had the number registered from here before this process held it. */
+  wasRegistered: boolean;
   /** Monotonic. */
   nowMs: () => number;
   onStanding: (standing: Standing) => void;
@@ -25,6 +41,15 @@ type Options = {
 
 // While the token is refused, how often to look whether its file has changed.
 const tokenLookMs = 2_000;
+// A look is believed against messages that WhatsApp took that long ago.
+const lookCountsAfterMs = 60 * 60 * 1_000;
+// Trouble that a look alone may show; all other is for messages to find.
+const shownByLooks: ReadonlySet<string> = new Set([
+  "number_not_registered",
+  "registered_elsewhere",
+  "number_migrated",
+  "token_refused",
+]);
 // Bulk leaves this share of what may be in flight to replies: an upstream that is slow to take a broadcast must not hold them up.
 const bulkShare = 0.75;
 
@@ -35,9 +60,12 @@ export class Throttle {
   #slowdown = fullSpeed;
   #standing: Standing = openStanding;
   #refusedToken = "";
+  #takenAtMs = Number.NEGATIVE_INFINITY;
+  #wasRegistered: boolean;
 
   constructor(options: Options) {
     this.#options = options;
+    this.#wasRegistered = options.wasRegistered;
     this.#pace = createNumberPace(options.messagesPerSecond());
   }
 
@@ -57,6 +85,16 @@ export class Throttle {
 
   get word(): StandingWord {
     return toWord(this.#standing);
+  }
+
+  /** WhatsApp does not take the number's messages from here until someone has acted. */
+  get isUnregistered(): boolean {
+    return isUnregistered(this.word);
+  }
+
+  /** What the ledger is told with a renewal; `now` is the wall clock's. */
+  told(now: Date): ToldStanding {
+    return toTold(this.#standing, this.#options.nowMs(), now);
   }
 
   /** How long the number rests still. */
@@ -98,6 +136,16 @@ export class Throttle {
     return freeInMs === 0 ? this.#pace.bulkInMs(nowMs) || undefined : freeInMs;
   }
 
+  /** What messages to these users would have to wait for, in this order. Takes nothing. */
+  plan(recipients: readonly string[]): Pace {
+    return {
+      messagesPerSecond: this.target,
+      restingReason: this.#standing.state === "open" ? "" : this.#standing.reason,
+      restingMs: Math.ceil(this.restMs),
+      pairWaitMs: this.#pairs.plan(recipients, this.#options.nowMs()),
+    };
+  }
+
   pairWaitMs(recipient: string): number {
     return this.#pairs.waitMs(recipient, this.#options.nowMs());
   }
@@ -121,14 +169,25 @@ export class Throttle {
   observe(outcome: Outcome): void {
     if (outcome.outcome === "wait" && outcome.slower)
       this.#slowdown = afterThrottle(this.#slowdown, this.#options.nowMs());
+    if (outcome.outcome === "taken") {
+      this.#takenAtMs = this.#options.nowMs();
+      this.#wasRegistered = true;
+    }
     const event = toStandingEvent(outcome);
-    if (event !== undefined) this.#move(event);
+    if (event !== undefined) this.#move(withHistory(event, this.#wasRegistered));
   }
 
-  /** What a look at the number says, for a number that probes: any other is judged by its messages. */
+  /** What a look at the number says: all of it for a number that probes; any other is judged by its messages where it has some. */
   observeLook(look: Look): void {
-    const event = decideLook(look);
-    if (this.isProbing && event !== undefined) this.#move(event);
+    // Who deregisters a number here may register it here again.
+    if (look.kind === "deregistered") this.#wasRegistered = false;
+    const seen = decideLook(look);
+    if (seen === undefined) return;
+    const event = withHistory(seen, this.#wasRegistered);
+    if (event.event === "registered") this.#wasRegistered = true;
+    const isIdle = this.#options.nowMs() - this.#takenAtMs > lookCountsAfterMs || look.kind === "deregistered";
+    const isShown = this.isOpen && isIdle && event.event === "trouble" && shownByLooks.has(event.reason);
+    if (this.isProbing || isShown || event.event === "registered") this.#move(event);
   }
 
   #limit(): number {

@@ -12,7 +12,7 @@ export type Answer =
   | { kind: "reply"; status: number; text: string; usage?: string | undefined };
 
 type Request = {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   /** After the version, without a leading slash. */
   path: string;
   query?: Record<string, string>;
@@ -115,6 +115,9 @@ function createExchange({
           throw error;
         }
         controller = started;
+      },
+      onRequestSent() {
+        faultPoint("send.request.sent");
       },
       onResponseStart(_, statusCode, headers) {
         head = toHead(statusCode, headers);

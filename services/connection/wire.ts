@@ -1,11 +1,8 @@
 // Proto to the values of the rules, and outcomes to proto.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Facts, RefusalReason, Subject } from "#admission/domain/admission.ts";
 import { messageError } from "#dialects/cloud-errors.ts";
-import type {
-  GetPhoneNumberResponseSchema,
-  UpstreamTemplateSchema,
-} from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import type { MessageErrorSchema } from "#proto/heliograph/messages/v1/content_pb.ts";
 import {
   type ClaimedMessage,
@@ -13,15 +10,14 @@ import {
   type Outcome,
   OutcomeSchema,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
-import type { Facts, RefusalReason, Subject } from "./domain/admission.ts";
 import type { Lane, Queued } from "./domain/lanes.ts";
 import type { GraphError } from "./domain/outcome.ts";
-import type { GraphPhoneNumber, GraphTemplate } from "./management.ts";
 
 /** A message in memory that waits for its turn. */
 export type Held = Queued & {
   readonly message: ClaimedMessage;
   readonly subject: Subject;
+  readonly acceptedAtMs: number;
   /** Undefined until they were gathered, and again when they have to be gathered anew. */
   facts: Facts | undefined;
   /** When they were gathered; monotonic ms. */
@@ -42,6 +38,7 @@ export function toHeld(message: ClaimedMessage): Held {
     messageId: message.messageId,
     recipient: message.recipient,
     lane: lanes[message.lane] ?? "reply",
+    seq: Number(message.seq),
     acceptedAtMs: message.acceptedAt === undefined ? 0 : timestampDate(message.acceptedAt).getTime(),
     subject: {
       kind: message.content?.kind.case ?? "unsupported",
@@ -93,30 +90,4 @@ export function toUnknown(of: Of, reason: string): Outcome {
 
 export function toExpired(of: Of): Outcome {
   return toOutcome(of, { case: "expired", value: {} });
-}
-
-export function toUpstreamTemplate(template: GraphTemplate): MessageInitShape<typeof UpstreamTemplateSchema> {
-  return {
-    templateId: template.id,
-    name: template.name,
-    language: template.language,
-    status: template.status,
-    category: template.category,
-    quality: template.quality_score?.score || "UNKNOWN",
-    parameterFormat: template.parameter_format || "POSITIONAL",
-    componentsJson: Buffer.from(JSON.stringify(template.components)),
-    rejectedReason: template.rejected_reason,
-  };
-}
-
-export function toPhoneNumber(facts: GraphPhoneNumber): MessageInitShape<typeof GetPhoneNumberResponseSchema> {
-  return {
-    displayPhoneNumber: facts.display_phone_number.replaceAll(/\D/g, ""),
-    verifiedName: facts.verified_name,
-    status: facts.status,
-    qualityRating: facts.quality_rating || "UNKNOWN",
-    messagingLimitTier: facts.whatsapp_business_manager_messaging_limit || facts.messaging_limit_tier,
-    throughputLevel: facts.throughput?.level ?? "",
-    nameStatus: facts.name_status,
-  };
 }

@@ -76,6 +76,16 @@ const table = {
   template_parameter_value: messaging(132018, 400, "Template parameter is not valid"),
   template_text_too_long: messaging(132005, 400, "Text is too long with its parameters"),
 
+  // Templates as they are managed.
+  template_exists: {
+    ...messaging(100, 400, "There is content in this language for this template already"),
+    subcode: 2388024,
+  },
+  template_invalid: messaging(100, 400, invalidParameter),
+  template_not_editable: messaging(100, 400, "Template can not be edited in its state"),
+  template_edit_limit: messaging(100, 400, "Template was edited as often as it may be for now"),
+  template_not_deletable: messaging(100, 400, "Template can not be deleted in its state"),
+
   // The moment.
   window_closed: messaging(
     131047,

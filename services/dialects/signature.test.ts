@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sign, verify } from "./signature.ts";
+import { sign, verify, signStandard } from "./signature.ts";
 
 const body = Buffer.from('{"object":"whatsapp_business_account"}');
 
@@ -24,3 +24,14 @@ const cases: [sentence: string, secrets: string[], header: string | undefined, e
 for (const [sentence, secrets, header, expected] of cases) {
   test(sentence, () => assert.equal(verify(secrets, body, header), expected));
 }
+
+test("the signature of Standard Webhooks is that of its reference libraries, one for each secret", () => {
+  const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  const message = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: "1614265330" };
+  const body = Buffer.from('{"test": 2432232314}');
+  const known = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+  assert.equal(signStandard([secret], message, body), known);
+  const both = signStandard([secret, "plain text"], message, body).split(" ");
+  assert.deepEqual([both.length, both[0]], [2, known]);
+  assert.notEqual(both[1], known);
+});

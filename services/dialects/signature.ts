@@ -1,9 +1,28 @@
-// The X-Hub-Signature-256 header: Meta's webhooks to us, and ours to the customer.
+// The X-Hub-Signature-256 header: Meta's webhooks to us, and ours to the customer. Ours have that of Standard Webhooks, too.
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** `sha256=<hex HMAC-SHA256>` of the raw body bytes. */
 export function sign(secret: string, body: Uint8Array | string): string {
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+}
+
+/**
+ * The webhook-signature header of Standard Webhooks: a signature by each secret, separated by blanks. `id` has no dots, `timestamp`
+ * is seconds since 1970. A secret that begins with `whsec_` is base64; any other signs as the text it is.
+ */
+export function signStandard(
+  secrets: readonly string[],
+  { id, timestamp }: { id: string; timestamp: string },
+  body: Uint8Array,
+): string {
+  const head = `${id}.${timestamp}.`;
+  return secrets
+    .map((secret) => `v1,${createHmac("sha256", keyOf(secret)).update(head).update(body).digest("base64")}`)
+    .join(" ");
+}
+
+function keyOf(secret: string): Buffer {
+  return secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : Buffer.from(secret);
 }
 
 const shape = /^sha256=([0-9a-fA-F]{64})$/;

@@ -142,6 +142,13 @@ const serviceCases: [sentence: string, fault: ServiceError, status: number, code
       131016,
       "3",
     ],
+    [
+      "an id that it takes for one of another day, for the clocks differ",
+      new ServiceError("INVALID_ARGUMENT", "message_id_out_of_time", "id"),
+      503,
+      131016,
+      "1",
+    ],
     ["a number just removed", new ServiceError("NOT_FOUND", "number_unknown", "number 1"), 400, 100, null],
     ["a bug", new ServiceError("INTERNAL", "internal", "secret of ours"), 500, 131000, null],
     ["an RPC that is not built", new ServiceError("UNIMPLEMENTED", "not_built", "Send is not built yet"), 400, 3, null],

@@ -50,6 +50,10 @@ function describe(error: unknown): Description {
 /** A service's own word goes first, then what its gRPC code tells. */
 function describeFault({ code, reason, message }: ServiceError): Description {
   if (isCloudReason(reason) && reason !== "internal") return { reason, details: message };
+  // The id is the gateway's: its clock or that of messages is wrong, and the client's request is not.
+  if (reason === "message_id_out_of_time") {
+    return { reason: "service_unavailable", details: "clocks of two parts of the system differ by more than a day" };
+  }
   switch (code) {
     case "UNAVAILABLE":
     case "DEADLINE_EXCEEDED":

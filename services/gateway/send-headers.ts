@@ -1,7 +1,7 @@
 // The headers by which a client says what the Cloud dialect has no word for.
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
-import type { Lane } from "./domain/lane.ts";
+import type { Lane } from "#admission/domain/lane.ts";
 import { cloudFault } from "./errors.ts";
 
 export type SendHeaders = {

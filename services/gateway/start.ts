@@ -13,9 +13,11 @@ import type { Config } from "./config.ts";
 import { createMessageIds } from "./message-ids.ts";
 import { createMetrics } from "./metrics.ts";
 import { followNumbers } from "./numbers.ts";
+import { addExplainRoute } from "./routes/explain.ts";
 import { addHeliographRoutes } from "./routes/heliograph.ts";
 import { addMessagesRoute } from "./routes/messages.ts";
 import { addMetaWebhookRoutes } from "./routes/meta-webhook.ts";
+import { addTemplateRoutes } from "./routes/templates.ts";
 import { openAppSecrets } from "./secrets.ts";
 import { createTokens, followTokenFile } from "./tokens.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -59,7 +61,9 @@ export async function startGateway({ config, now }: Options) {
     now,
     log,
   });
+  addExplainRoute(app, { messages, numbers, tokens, now, drawMessageId: createMessageIds() });
   addHeliographRoutes(app, { messages, tokens });
+  addTemplateRoutes(app, { templates, tokens });
   const api = await app.listen({ host: config.LISTEN_HOST, port: config.API_PORT });
   const http = opened.use(
     await startHttp({

@@ -8,6 +8,8 @@ import { currentTraceparent } from "#lib/telemetry.ts";
 import { type MarkReadRequest, UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import {
   type CancelMessagesRequest,
+  type ExplainRequest,
+  type ExplainResponseSchema,
   type IngestRequest,
   Lane,
   type ListMessagesRequest,
@@ -44,6 +46,8 @@ export type Peers = {
   checked: CheckTemplateMessageRequest[];
   listed: ListMessagesRequest[];
   cancelled: CancelMessagesRequest[];
+  explained: ExplainRequest[];
+  explanation: MessageInitShape<typeof ExplainResponseSchema>;
   /** Thrown by the next calls, one each, before anything is recorded as taken. */
   faults: Error[];
   verdict: CheckTemplateMessageResponse["verdict"];
@@ -57,6 +61,10 @@ function messagesService(peers: Peers, address: () => string) {
       if (fault !== undefined) throw fault;
       const first = peers.sent.find(({ idempotency }) => idempotency?.key === (request.idempotency?.key ?? ""));
       return { messageId: first?.messageId ?? request.messageId };
+    },
+    async explain(request) {
+      peers.explained.push(request);
+      return peers.explanation;
     },
     async ingest(request) {
       const fault = peers.faults.shift();
@@ -155,6 +163,8 @@ export async function startTestGateway(env: Record<string, string> = {}): Promis
     checked: [],
     listed: [],
     cancelled: [],
+    explained: [],
+    explanation: {},
     faults: [],
     verdict: sendable("UTILITY"),
   };

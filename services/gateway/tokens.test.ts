@@ -68,6 +68,18 @@ test("Postgres is asked once in 10 s for a token, and again after a failure", as
   assert.equal(asked, 3);
 });
 
+test("a Postgres that stands still is away after two seconds, and asked again when it is back", async () => {
+  await insert("frozen");
+  const tokens = createTokens({ db: database.pool, now: () => now });
+  const frozen = await database.pool.connect();
+  await frozen.query("begin");
+  await frozen.query("lock table gateway.tokens in access exclusive mode");
+  await assert.rejects(tokens.isValid("frozen"), { code: "UNAVAILABLE", reason: "database_unavailable" });
+  await frozen.query("rollback");
+  frozen.release();
+  assert.equal(await tokens.isValid("frozen"), true);
+});
+
 test("the token file's lines are the valid tokens of the file", async () => {
   const path = join(privateFolder("tokens"), "token");
   const options = { db: database.pool, now: () => now, path, log: testLog };

@@ -2,7 +2,8 @@
 // A hash is looked up, never compared, so the time of an answer tells nothing of a token.
 import { createHash } from "node:crypto";
 import { readSecretFile } from "#lib/config.ts";
-import { type Loop, loop } from "#lib/lifecycle.ts";
+import { ServiceError } from "#lib/errors.ts";
+import { type Loop, loop, sleep } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import type { Queryable } from "#lib/postgres.ts";
 import { loadTokenName, replaceFileTokens } from "./store.ts";
@@ -10,11 +11,13 @@ import { loadTokenName, replaceFileTokens } from "./store.ts";
 type Options = { db: Queryable; now: () => Date };
 
 export type Tokens = {
-  /** Whether the token is valid, by what Postgres said at most 10 s ago. Throws UNAVAILABLE if it cannot be asked. */
+  /** Whether the token is valid, by what Postgres said at most 10 s ago. Throws UNAVAILABLE if it cannot be asked, or is silent. */
   isValid(token: string): Promise<boolean>;
 };
 
 const cachedMs = 10_000;
+// A Postgres that stands still keeps no time of its own.
+const answerMs = 2_000;
 /** Wrong tokens are cached too; the oldest go first. */
 const cachedTokens = 10_000;
 
@@ -29,7 +32,7 @@ export function createTokens({ db, now }: Options): Tokens {
       const time = now().getTime();
       const cached = cache.get(key);
       if (cached !== undefined && time - cached.askedAt < cachedMs) return cached.isValid;
-      const isValid = loadTokenName(db, hash, now()).then((name) => name !== undefined);
+      const isValid = inTime(loadTokenName(db, hash, now())).then((name) => name !== undefined);
       isValid.catch(() => cache.delete(key));
       cache.delete(key);
       cache.set(key, { isValid, askedAt: time });
@@ -38,6 +41,23 @@ export function createTokens({ db, now }: Options): Tokens {
       return isValid;
     },
   };
+}
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  const late = sleep(answerMs, answered.signal).then(() => {
+    throw new ServiceError(
+      "UNAVAILABLE",
+      "database_unavailable",
+      "database did not say in time whether the token is valid",
+    );
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => undefined);
+    answered.abort();
+  }
 }
 
 function hashOf(token: string): Buffer {

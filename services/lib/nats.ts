@@ -52,6 +52,8 @@ export async function connectNats({ url, name, log, signal }: ConnectOptions): P
         reconnectJitter: 250,
         pingInterval: 10_000,
         maxPingOut: 2,
+        // Else each publish makes two errors beforehand, with their stacks, in case one is needed.
+        noAsyncTraces: true,
       });
       void logStatus(nc, log);
       return Object.assign(nc, { [Symbol.asyncDispose]: () => closeQuietly(nc) });

@@ -2,6 +2,7 @@
 // Types: int8 becomes number (beyond 2^53 the query fails), date and numeric stay text, timestamptz becomes Date.
 import pg from "pg";
 import { ServiceError } from "./errors.ts";
+import { faultPoint } from "./fault-points.ts";
 import type { Log } from "./log.ts";
 
 type Query = { text: string; values?: readonly unknown[]; name?: string };
@@ -22,7 +23,11 @@ export type Queryable = {
 };
 
 /** One connection of the pool. Release it exactly once; `broken` destroys it instead of giving it to the next. */
-export type Connection = Queryable & { release(broken?: boolean): void };
+export type Connection = Queryable & {
+  /** Queries may be asked without waiting for the answers to those before. */
+  isPipelined: boolean;
+  release(broken?: boolean): void;
+};
 
 export type Pool = Queryable & AsyncDisposable & { connect(): Promise<Connection> };
 
@@ -35,13 +40,18 @@ type PoolOptions = {
   applicationName: string;
   /** Queries of one connection go out without waiting for the answers to those before, those of a tick together. Default false. */
   pipeline?: boolean;
+  /** How long a query waits for a lock. Unset: as long as the server says. */
+  lockTimeoutMs?: number;
+  /** How long a transaction may pause between two queries before the server ends it. Default 30 s. */
+  idleInTransactionMs?: number;
 };
 
 const connectTimeoutMs = 2_000;
 const statementTimeoutMs = 30_000;
 
 /** Opens no connection yet. Every connection failure surfaces as UNAVAILABLE `database_unavailable`. */
-export function createPool({ url, size, log, applicationName, pipeline = false }: PoolOptions): Pool {
+export function createPool(options: PoolOptions): Pool {
+  const { url, size, log, applicationName, pipeline = false, lockTimeoutMs } = options;
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -51,7 +61,8 @@ export function createPool({ url, size, log, applicationName, pipeline = false }
     idleTimeoutMillis: 60_000,
     keepAlive: true,
     statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: options.idleInTransactionMs ?? statementTimeoutMs,
+    ...(lockTimeoutMs !== undefined && { lock_timeout: lockTimeoutMs }),
     types: { getTypeParser },
   });
   pool.on("error", (error) => log.warn({ err: error }, "idle database connection lost"));
@@ -71,6 +82,7 @@ async function checkOut(pool: pg.Pool, pipeline: boolean): Promise<Connection> {
   client.on("error", ignore);
   const gather = pipeline ? gatherWrites(client) : ignore;
   return {
+    isPipelined: pipeline,
     query: (query, values) => {
       gather();
       return send(client, query, values);
@@ -117,14 +129,19 @@ async function send<Row extends object>(
  * Runs `fn` in one transaction: commits when it resolves, rolls back when it throws. A query that failed fails the transaction,
  * even if `fn` caught its error: Postgres then answers a commit with a rollback.
  * If the connection dies during commit the outcome is unknown, so what is called this way must bear repeating.
+ * Where the pool pipelines, what `fn` asks first goes out together with the begin.
+ * `point` names the commit for test/chaos, which ends the process before or after it.
  */
-export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<T>): Promise<T> {
+export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<T>, point = "commit"): Promise<T> {
   const connection = await pool.connect();
   let broken = true;
   try {
-    await connection.query("begin");
-    const result = await fn(connection);
+    const begun = connection.query("begin");
+    if (!connection.isPipelined) await begun;
+    const [, result] = await Promise.all([begun, fn(connection)]);
+    faultPoint(`${point}.before`);
     const { command } = await connection.query("commit");
+    faultPoint(`${point}.after`);
     if (command !== "COMMIT")
       throw new Error(`transaction ended in ${command}: the failure of one of its queries was passed over`);
     broken = false;

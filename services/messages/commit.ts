@@ -24,10 +24,6 @@ import {
 
 const keyLifeMs = 48 * 3_600_000;
 
-// A copy of the service that freezes between two statements must not hold up the others for long: its transaction is ended,
-// and who waits for its rows gives up before that, so that the rest of a commit can go on without them.
-const begin = "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '2s'";
-
 export type Committed = {
   /** One for each item. */
   answers: Answer[];
@@ -55,7 +51,7 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
   const accountNews = ingested.flatMap((item) => item.accountNews);
   const unparsed = ingested.flatMap((item) => item.unparsed);
   const [, leases, messages, keys, newInbound] = await Promise.all([
-    tx.query(begin),
+    tx.query("begin"),
     shareLeases(tx, leasesOf(items)),
     lockMessages(tx, messagesOf(items)),
     reserveKeys(tx, keysOf(items), new Date(now.getTime() - keyLifeMs)),

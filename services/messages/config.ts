@@ -1,11 +1,15 @@
 // Everything messages reads from its environment.
 import { z } from "zod";
-import { ConfigError, databaseEnv, durationMs, natsEnv, processEnv, readEnv } from "#lib/config.ts";
+import { ConfigError, databaseEnv, durationMs, natsEnv, peerAddress, processEnv, readEnv } from "#lib/config.ts";
 
 const schema = z.object({
   ...processEnv,
   ...databaseEnv,
   ...natsEnv,
+  /** Whom Explain asks what admission asks. A connection's address is in its lease. */
+  TEMPLATES_ADDRESS: peerAddress,
+  BILLING_ADDRESS: peerAddress,
+  QUALITY_ADDRESS: peerAddress,
   /** Copies of the stream WA: 1, or 3 on a NATS cluster. */
   NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   /** How long a lease lives without a renewal. */
@@ -20,6 +24,14 @@ const schema = z.object({
   CONTENT_DAYS: z.coerce.number().int().min(1).default(30),
   /** The same for ids, states and times of our messages. A message may live 30 days, and its last status come 30 days later. */
   MESSAGE_DAYS: z.coerce.number().int().min(61).default(90),
+  /**
+   * After a lossy failover or a restore: nothing that was committed before this time is lost. What may have been sent since is made
+   * unknown before anyone is served, once. See docs/recovery.md.
+   */
+  RECOVER_SINCE: z.iso
+    .datetime({ offset: true })
+    .transform((time) => new Date(time))
+    .optional(),
   /** How often contents of pass-through numbers are looked after. */
   FORGET_EVERY_MS: durationMs.default(10_000),
   /** Where traces go; empty: nowhere. */

@@ -8,7 +8,7 @@ import { createPartitions, hasOpenMessages, loadDays } from "./store/partitions.
 export type Days = AsyncDisposable & {
   /** Makes the partition of the day that holds this instant, unless it is known to be there. */
   ensure(at: Date): Promise<void>;
-  /** The least message id that can be open. It only rises: what is done is never open again. */
+  /** The least message id that can be open. It rises as days are done. */
   floor(): string;
 };
 
@@ -47,7 +47,11 @@ export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
     },
   });
   return {
-    ensure: (at) => (known.has(startOfDay(at)) ? Promise.resolve() : create(at)),
+    ensure(at) {
+      // A clock that was ahead for a while took a day for done that messages come to still.
+      if (at < first.from) first = dayOf(at);
+      return known.has(startOfDay(at)) ? Promise.resolve() : create(at);
+    },
     floor: () => firstMessageId(first.from),
     [Symbol.asyncDispose]: () => creating[Symbol.asyncDispose](),
   };

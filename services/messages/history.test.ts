@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { toWamid } from "#dialects/message-id.ts";
 import { type ListMessagesRequest, MessageState } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { until } from "#test/until.ts";
 import {
@@ -198,4 +199,52 @@ test("a message is not sent after its time to live, its own or the number's", as
   assert.deepEqual(states, ["EXPIRED", "EXPIRED", "ACCEPTED"]);
   const news = await until(() => stage.news(own.messageId).then((all) => all[0]));
   assert.deepEqual([news.verb, news.reason], ["expired", "expired"]);
+});
+
+test("a message that is not sent yet tells what holds it, found when one asks", async () => {
+  const phoneNumberId = "190";
+  await declare(client, phoneNumberId);
+  const accept = async (recipient: string, rest = {}) =>
+    (await client.send(textTo(now, phoneNumberId, { recipient, ...rest }))).messageId;
+  const first = await accept("491521000001");
+  const second = await accept("491521000001");
+  const third = await accept("491521000002");
+  const holdOf = async (messageId: string): Promise<string> => {
+    const { hold } = (await client.getMessage({ messageId })).message ?? {};
+    if (hold === undefined) return "";
+    const until = hold.until === undefined ? "" : timestampDate(hold.until).toISOString();
+    return [hold.reason, hold.ahead || "", until].filter((part) => part !== "").join(" ");
+  };
+  assert.equal(await holdOf(first), "number_disconnected");
+  const { term } = await acquire(client, phoneNumberId);
+  await until(async () => (await holdOf(first)) === "");
+  assert.equal(await holdOf(second), "behind_earlier 1");
+  assert.equal(await holdOf(third), "pace 2");
+  const quote = await accept("491521000003", {
+    content: { kind: { case: "text", value: { body: "so" } }, contextMessageId: toWamid(third) },
+  });
+  assert.equal(await holdOf(quote), "quoted_not_sent");
+
+  await client.begin({ phoneNumberId, term, attempts: [{ messageId: first, attempt: 1 }] });
+  assert.equal(await holdOf(first), "", "on the wire nothing holds it");
+  assert.equal(await holdOf(second), "behind_earlier 1");
+  const dueAt = new Date(now.getTime() + 60_000);
+  const wait = { until: timestampFromDate(dueAt), reason: "throughput_reached" };
+  await client.finish({ phoneNumberId, term, outcomes: [outcome(first, { case: "wait", value: wait })] });
+  assert.equal(await holdOf(first), `throughput_reached ${dueAt.toISOString()}`);
+
+  const rest = { restReason: "account_call_limit", restsUntil: timestampFromDate(dueAt) };
+  await client.renew({ phoneNumberId, term, ...rest });
+  await until(async () => (await holdOf(third)) === `account_call_limit ${dueAt.toISOString()}`);
+  const { number } = await client.getNumber({ phoneNumberId });
+  assert.deepEqual([number?.connection?.standing, number?.connection?.restReason], ["", "account_call_limit"]);
+  const { messages } = await client.listMessages({ phoneNumberId });
+  assert.deepEqual(
+    messages.map(({ hold }) => hold?.reason),
+    Array.from(messages, () => "account_call_limit"),
+  );
+  await client.renew({ phoneNumberId, term });
+  await until(async () => (await holdOf(third)) !== `account_call_limit ${dueAt.toISOString()}`);
+  await client.removeNumber({ phoneNumberId });
+  await until(async () => (await holdOf(third)) === "number_removed");
 });

@@ -3,6 +3,7 @@ import type { Log } from "#lib/log.ts";
 import type { Handlers } from "#lib/grpc.ts";
 import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { fenced, numberUnknown } from "./ledger-rpcs.ts";
+import { isSameStanding, type ToldStanding } from "./domain/lease.ts";
 import type { Leasing, LeaseEnd } from "./leasing.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Register } from "./register.ts";
@@ -24,6 +25,8 @@ export type LeaseDependencies = {
   onChange: () => void;
   log: Log;
 };
+
+const silent: ToldStanding = { standing: "", restReason: "", restsUntil: undefined };
 
 export function leaseHandlers(dependencies: LeaseDependencies) {
   const { leasing, renewals, register, metrics, stopAfterMs, renewEveryMs, tell, onChange, log } = dependencies;
@@ -63,14 +66,14 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
     async renew(request) {
       const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
       const term = parseCount("term", request.term);
-      const standing = parseStanding(request.standing);
+      const told = parseStanding(request);
       const renewed = await renewals.renew({ phoneNumberId, term });
       if (renewed === undefined) throw fenced(phoneNumberId, term);
       const entry = register.get(phoneNumberId);
       // A number that is not declared any more has no work for its holder.
       if (entry === undefined) return { workDue: false, handOver: true };
-      if (standing !== (entry.connection?.standing ?? "")) {
-        await leasing.noteStanding({ phoneNumberId, term, standing });
+      if (!isSameStanding(told, entry.connection ?? silent)) {
+        await leasing.noteStanding({ phoneNumberId, term, told });
         onChange();
       }
       return { ...renewed, number: toNumber(entry) };

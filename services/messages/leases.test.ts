@@ -211,6 +211,37 @@ test("a number may want what is unknown sent again, as the next attempt", async 
   assert.equal(messages[0]?.attempt, 2);
   const begun = await client.begin({ phoneNumberId, term, attempts: [{ messageId, attempt: 2 }] });
   assert.deepEqual(begun.messageIds, [messageId]);
+  const { message } = await client.getMessage({ messageId });
+  assert.deepEqual(
+    message?.history.map(({ state, attempt, reason }) => [state, attempt, reason]),
+    [
+      [MessageState.ACCEPTED, 0, ""],
+      [MessageState.SENDING, 1, ""],
+      [MessageState.UNKNOWN, 1, "no_answer"],
+      [MessageState.ACCEPTED, 1, "resend"],
+      [MessageState.SENDING, 2, ""],
+    ],
+    "that the user may have it twice is on record",
+  );
+});
+
+test("an idempotency key counts for 48 hours, and then names a new message", async () => {
+  const phoneNumberId = "213";
+  await declare(client, phoneNumberId);
+  const send = (fill: number) =>
+    client.send({
+      ...textTo(now, phoneNumberId),
+      idempotency: { key: "order-1", bodyHash: new Uint8Array(32).fill(fill) },
+    });
+  const first = await send(1);
+  pass(48 * 3_600 - 1);
+  const repeated = await send(1);
+  assert.deepEqual([repeated.messageId, repeated.repeated], [first.messageId, true]);
+  await assert.rejects(send(2), { code: "ALREADY_EXISTS", reason: "idempotency_conflict" });
+  pass(2);
+  const later = await send(2);
+  assert.equal(later.repeated, false);
+  assert.notEqual(later.messageId, first.messageId);
 });
 
 test("a message expires when its time is over, and is never claimed then", async () => {
@@ -350,7 +381,11 @@ test("why a holder does not send is shown with its number, and told to those who
   await acquire(client, phoneNumberId);
   await until(async () => (await shown())?.cause === "restarted");
   assert.equal((await shown())?.standing, "");
-  await assert.rejects(client.renew({ phoneNumberId, term: term + 1n, standing: "No word" }), {
+  await client.renew({ phoneNumberId, term: term + 1n, standing: "conflict" });
+  await acquire(client, phoneNumberId);
+  await until(async () => (await shown())?.term === term + 2n);
+  assert.equal((await shown())?.standing, "conflict", "the next holder is to know");
+  await assert.rejects(client.renew({ phoneNumberId, term: term + 2n, standing: "No word" }), {
     code: "INVALID_ARGUMENT",
   });
   watching.abort();

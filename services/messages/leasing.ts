@@ -2,8 +2,9 @@
 import { ServiceError } from "#lib/errors.ts";
 import { enqueue, type OutboxRow } from "#lib/outbox.ts";
 import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
-import { type Asker, decideLease, isHolder, type LeaseCause } from "./domain/lease.ts";
+import { type Asker, decideLease, isHolder, type LeaseCause, type ToldStanding } from "./domain/lease.ts";
 import { next } from "./domain/message.ts";
+import { barredMs } from "./domain/recovery.ts";
 import { messageEvent, numberEvent } from "./events.ts";
 import type { Register } from "./register.ts";
 import {
@@ -18,6 +19,7 @@ import {
   saveStanding,
 } from "./store/leases.ts";
 import { updateMessages } from "./store/ledger.ts";
+import { loadStandstill } from "./store/recovery.ts";
 
 export type Acquired =
   | { kind: "granted"; term: number; cause: LeaseCause }
@@ -32,7 +34,7 @@ export type Leasing = {
   /** Whether that term was the lease's. */
   end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean>;
   /** What the holder says of itself; that of a term which is over is ignored. */
-  noteStanding(standing: { phoneNumberId: string; term: number; standing: string }): Promise<void>;
+  noteStanding(standing: { phoneNumberId: string; term: number; told: ToldStanding }): Promise<void>;
   /** Tells of leases whose time ran out, and of those renewed after it did; how many there were. */
   noteLapses(): Promise<number>;
 };
@@ -48,10 +50,12 @@ type Dependencies = {
 export function createLeasing(dependencies: Dependencies): Leasing {
   const { db } = dependencies;
   return {
-    acquire: (phoneNumberId, asker) => transaction(db, (tx) => acquire(tx, dependencies, phoneNumberId, asker)),
-    end: (phoneNumberId, term, how) => transaction(db, (tx) => end(tx, dependencies, phoneNumberId, term, how)),
+    acquire: (phoneNumberId, asker) =>
+      transaction(db, (tx) => acquire(tx, dependencies, phoneNumberId, asker), "lease.acquire"),
+    end: (phoneNumberId, term, how) =>
+      transaction(db, (tx) => end(tx, dependencies, phoneNumberId, term, how), "lease.end"),
     noteStanding: (standing) => saveStanding(db, standing),
-    noteLapses: () => transaction(db, (tx) => noteLapses(tx, dependencies)),
+    noteLapses: () => transaction(db, (tx) => noteLapses(tx, dependencies), "lease.lapses"),
   };
 }
 
@@ -69,7 +73,16 @@ async function acquire(
   const locked = await lockLease(tx, phoneNumberId);
   if (locked === undefined) throw new Error(`lease of number ${phoneNumberId} vanished`);
   const { lease: before, isAlive, remainingMs } = locked;
-  const decision = decideLease(before.term === 0 ? undefined : before, isAlive, asker);
+  const waitMs = barredMs(await loadStandstill(tx));
+  if (waitMs > 0) {
+    return {
+      kind: "held",
+      holder: "recovery",
+      handOver: false,
+      retryAfterMs: Math.min(renewEveryMs, waitMs + retrySlackMs),
+    };
+  }
+  const decision = decideLease(before, isAlive, asker);
   switch (decision.kind) {
     case "fenced":
       throw new ServiceError(

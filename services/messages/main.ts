@@ -1,5 +1,6 @@
+import { now } from "#lib/clock.ts";
 import { run } from "#lib/lifecycle.ts";
 import { readConfig } from "./config.ts";
 import { startMessages } from "./start.ts";
 
-await run(() => startMessages({ config: readConfig(), now: () => new Date() }));
+await run(() => startMessages({ config: readConfig(), now }));

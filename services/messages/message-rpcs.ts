@@ -1,18 +1,18 @@
 // The RPCs that look at messages, take them back or tell of them again, in the order of the contract.
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ServiceError } from "#lib/errors.ts";
 import type { Handlers } from "#lib/grpc.ts";
 import type { Pool, Queryable } from "#lib/postgres.ts";
 import type {
   CancelMessagesRequest,
   ListMessagesRequest,
-  ListMessagesResponseSchema,
   MessagesService,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import type { Days } from "./days.ts";
 import { rangeOfDay } from "./domain/listing.ts";
 import { firstMessageId } from "./domain/partitions.ts";
 import type { Ledger } from "./ledger.ts";
 import { numberUnknown } from "./ledger-rpcs.ts";
+import { loadHolds } from "./holds.ts";
 import type { Register } from "./register.ts";
 import { republish } from "./republish.ts";
 import { findMessages, findQueuedOfCampaign } from "./store/listing.ts";
@@ -26,7 +26,8 @@ import { toMessage } from "./wire-out.ts";
 export type MessageDependencies = {
   db: Pool;
   ledger: Pick<Ledger, "cancel">;
-  register: Pick<Register, "find" | "placeOf">;
+  register: Pick<Register, "find" | "get" | "placeOf">;
+  days: Pick<Days, "floor">;
   now: () => Date;
   /** Events wait to be published. */
   onEvents: () => void;
@@ -39,10 +40,15 @@ export function messageHandlers(dependencies: MessageDependencies) {
       const messageId = parseMessageId(request.messageId);
       const message = await loadMessage(db, messageId);
       if (message === undefined) throw messageUnknown(messageId);
-      return { message: toMessage(message) };
+      const holds = await loadHolds(dependencies, [message]);
+      return { message: toMessage(message, holds.get(messageId)) };
     },
 
-    listMessages: (request) => list(db, request),
+    async listMessages(request) {
+      const { messages, nextPageToken } = await list(db, request);
+      const holds = await loadHolds(dependencies, messages);
+      return { messages: messages.map((message) => toMessage(message, holds.get(message.messageId))), nextPageToken };
+    },
 
     async cancelMessages(request, { signal }) {
       return { cancelled: BigInt(await cancel(dependencies, request, signal)) };
@@ -62,26 +68,22 @@ function messageUnknown(messageId: string): ServiceError {
 // A page whose traits are rare ends early, with a token, rather than keep its caller waiting.
 const lookForMs = 1_000;
 
-async function list(
-  db: Queryable,
-  request: ListMessagesRequest,
-): Promise<MessageInitShape<typeof ListMessagesResponseSchema>> {
+type Page = { messages: readonly TracedMessage[]; nextPageToken: string };
+
+async function list(db: Queryable, request: ListMessagesRequest): Promise<Page> {
   const { filter, pageSize, pageToken } = parseList(request);
   const lookUntil = performance.now() + lookForMs;
   const messages: TracedMessage[] = [];
   for (const day of (await loadDays(db)).reverse()) {
     const range = rangeOfDay(day, filter, pageToken);
     if (range === undefined) continue;
-    if (performance.now() > lookUntil) return answer(messages, firstMessageId(day.to));
+    if (performance.now() > lookUntil) return { messages, nextPageToken: firstMessageId(day.to) };
     messages.push(...(await findMessages(db, filter, { ...range, most: pageSize + 1 - messages.length })));
     const last = messages[pageSize - 1];
-    if (messages.length > pageSize && last !== undefined) return answer(messages.slice(0, pageSize), last.messageId);
+    if (messages.length > pageSize && last !== undefined)
+      return { messages: messages.slice(0, pageSize), nextPageToken: last.messageId };
   }
-  return answer(messages, "");
-}
-
-function answer(messages: readonly TracedMessage[], nextPageToken: string) {
-  return { messages: messages.map(toMessage), nextPageToken };
+  return { messages, nextPageToken: "" };
 }
 
 /** One message may turn out to be on its way already; then none is cancelled. */

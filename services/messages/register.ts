@@ -4,6 +4,7 @@ import { loop } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type NatsConnection, subscribeCore } from "#lib/nats.ts";
 import type { Queryable } from "#lib/postgres.ts";
+import { isSameStanding } from "./domain/lease.ts";
 import type { Policy } from "./domain/progress.ts";
 import type { Place } from "./events.ts";
 import { type Changes, type ConnectionRecord, loadChanges, type NumberRecord } from "./store/register.ts";
@@ -106,7 +107,9 @@ function learn(known: Known, { numbers, connections }: Changes): Entry[] {
 }
 
 function isSameConnection(a: ConnectionRecord | undefined, b: ConnectionRecord): boolean {
-  return a !== undefined && a.term === b.term && a.connected === b.connected && a.standing === b.standing;
+  return (
+    a !== undefined && a.term === b.term && a.connected === b.connected && a.lapsed === b.lapsed && isSameStanding(a, b)
+  );
 }
 
 /** Calls that come during a run share the run after it, which sees all that was there when they came. */

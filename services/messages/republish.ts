@@ -12,6 +12,8 @@ type Dependencies = {
   register: Pick<Register, "placeOf">;
   /** Events wait to be published. */
   onEvents: () => void;
+  /** Lets events through that JetStream took a moment ago: their readers lost what they made of them. Drawn once. */
+  mark?: string;
 };
 
 export type Span = { from: Date; to: Date };
@@ -27,14 +29,14 @@ export async function republish(dependencies: Dependencies, span: Span, signal: 
   return (await republishInbound(dependencies, span, signal)) + (await republishMessages(dependencies, span, signal));
 }
 
-async function republishInbound({ db, register, onEvents }: Dependencies, span: Span, signal: AbortSignal) {
+async function republishInbound({ db, register, onEvents, mark }: Dependencies, span: Span, signal: AbortSignal) {
   let events = 0;
   for (let after: InboundPosition | undefined = { at: span.from, wamid: "" }; after !== undefined && !signal.aborted;) {
     const rows = await loadInboundAfter(db, { after, before: span.to, most: batchRows });
     const news = rows.flatMap(({ inbound }) =>
       inbound === undefined ? [] : inboundReceived(inbound, register.placeOf(inbound.phoneNumberId)),
     );
-    await save(db, news);
+    await save(db, news, mark);
     onEvents();
     events += news.length;
     after = rows.length < batchRows ? undefined : rows.at(-1);
@@ -42,7 +44,7 @@ async function republishInbound({ db, register, onEvents }: Dependencies, span: 
   return events;
 }
 
-async function republishMessages({ db, register, onEvents }: Dependencies, span: Span, signal: AbortSignal) {
+async function republishMessages({ db, register, onEvents, mark }: Dependencies, span: Span, signal: AbortSignal) {
   const below = firstMessageId(span.to);
   let events = 0;
   for (let least: string | undefined = firstMessageId(span.from); least !== undefined && !signal.aborted;) {
@@ -54,7 +56,7 @@ async function republishMessages({ db, register, onEvents }: Dependencies, span:
           messageEvent({ message, news: one }, register.placeOf(message.phoneNumberId)),
         ),
       );
-    await save(db, news);
+    await save(db, news, mark);
     onEvents();
     events += news.length;
     least = messages[batchRows]?.messageId;
@@ -62,6 +64,8 @@ async function republishMessages({ db, register, onEvents }: Dependencies, span:
   return events;
 }
 
-async function save(db: Pool, events: readonly OutboxRow[]): Promise<void> {
-  if (events.length > 0) await transaction(db, (tx) => enqueue(tx, "messages", events));
+/** The mark is for JetStream only: readers go by the id in the event. */
+async function save(db: Pool, events: readonly OutboxRow[], mark: string | undefined): Promise<void> {
+  const rows = mark === undefined ? events : events.map((row) => ({ ...row, eventId: `${row.eventId}.${mark}` }));
+  if (rows.length > 0) await transaction(db, (tx) => enqueue(tx, "messages", rows));
 }

@@ -22,6 +22,23 @@ async function contents({ database }: Stage, messageId: string): Promise<number>
   return rows.length;
 }
 
+test("a clock that was days ahead when the process started loses nothing that is accepted later", async () => {
+  const start = new Date("2026-03-02T10:00:00Z");
+  let now = new Date(start.getTime() + 3 * dayMs);
+  await using stage = await openStage(() => now);
+  const phoneNumberId = "704";
+  await using copy = await stage.start();
+  await declare(copy.client, phoneNumberId);
+  now = start;
+  const { messageId } = await copy.client.send(textTo(now, phoneNumberId));
+  const { term } = await acquire(copy.client, phoneNumberId);
+  const { messages } = await copy.client.claim({ phoneNumberId, term, replyLimit: 1, bulkLimit: 1 });
+  assert.deepEqual(
+    messages.map((message) => message.messageId),
+    [messageId],
+  );
+});
+
 test("days go when they were kept long enough, contents first, but not as long as a message is open", async () => {
   const start = new Date("2026-03-02T10:00:00Z");
   let now = start;

@@ -76,8 +76,10 @@ CREATE TABLE messages.leases (
     granted_at timestamp with time zone NOT NULL,
     standing text NOT NULL,
     changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT leases_cause_check CHECK ((cause = ANY (ARRAY['first'::text, 'released'::text, 'restarted'::text, 'expired'::text, 'revoked'::text]))),
-    CONSTRAINT leases_ended_check CHECK ((ended = ANY (ARRAY['released'::text, 'revoked'::text]))),
+    rest_reason text DEFAULT ''::text NOT NULL,
+    rests_until timestamp with time zone,
+    CONSTRAINT leases_cause_check CHECK ((cause = ANY (ARRAY['first'::text, 'released'::text, 'restarted'::text, 'expired'::text, 'revoked'::text, 'recovered'::text]))),
+    CONSTRAINT leases_ended_check CHECK ((ended = ANY (ARRAY['released'::text, 'revoked'::text, 'recovered'::text]))),
     CONSTRAINT leases_state_check CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'draining'::text])))
 );
 
@@ -164,6 +166,18 @@ ALTER TABLE messages.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE messages.recoveries (
+    since timestamp with time zone NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    last_seq bigint NOT NULL,
+    terms_above bigint NOT NULL,
+    grants_after timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    messages bigint NOT NULL,
+    events bigint NOT NULL,
+    finished_at timestamp with time zone
+);
+
 CREATE TABLE messages.unparsed_updates (
     id bigint NOT NULL,
     body bytea NOT NULL,
@@ -215,6 +229,9 @@ ALTER TABLE ONLY messages.numbers
 ALTER TABLE ONLY messages.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY messages.recoveries
+    ADD CONSTRAINT recoveries_pkey PRIMARY KEY (since);
+
 ALTER TABLE ONLY messages.unparsed_updates
     ADD CONSTRAINT unparsed_updates_pkey PRIMARY KEY (id);
 
@@ -226,7 +243,7 @@ CREATE INDEX inbound_default_received_at_idx ON messages.inbound_default USING b
 
 CREATE INDEX leases_changed_in ON messages.leases USING btree (changed_in);
 
-CREATE INDEX messages_claim ON ONLY messages.messages USING btree (phone_number_id, lane, due_at, seq) WHERE (open_state = ANY (ARRAY['accepted'::text, 'waiting'::text]));
+CREATE INDEX messages_accepted ON ONLY messages.messages USING btree (phone_number_id, lane, seq) WHERE (open_state = 'accepted'::text);
 
 CREATE INDEX messages_due ON ONLY messages.messages USING btree (due_at) WHERE (open_state = ANY (ARRAY['sending'::text, 'unknown'::text]));
 
@@ -239,6 +256,8 @@ CREATE INDEX messages_quotes ON ONLY messages.messages USING btree (phone_number
 CREATE INDEX messages_recipient ON ONLY messages.messages USING btree (recipient, message_id);
 
 CREATE INDEX messages_sending ON ONLY messages.messages USING btree (phone_number_id, term) WHERE (open_state = 'sending'::text);
+
+CREATE INDEX messages_waiting ON ONLY messages.messages USING btree (phone_number_id, lane, due_at) WHERE (open_state = 'waiting'::text);
 
 CREATE INDEX messages_wamid ON ONLY messages.messages USING btree (wamid) WHERE (wamid IS NOT NULL);
 

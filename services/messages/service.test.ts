@@ -351,6 +351,45 @@ test("a user's quote of our message names it by the id that the client knows", a
   assert.equal(JSON.parse(Buffer.from(event?.messageJson ?? []).toString()).context.id, toWamid(messageId));
 });
 
+test("one webhook with news of two numbers moves and tells each by its own", async () => {
+  const one = await onWire("151");
+  const two = await onWire("152");
+  const inbound = ["151", "152"].map((phoneNumberId) => ({
+    phoneNumberId,
+    wabaId,
+    wamid: `wamid.of.${phoneNumberId}`,
+    from: "4915112345678",
+    at: timestampFromDate(now),
+    type: "text",
+    messageJson: Buffer.from('{"text":{"body":"hi"}}'),
+  }));
+  await client.ingest({
+    statuses: [
+      status(one.messageId, "delivered", { phoneNumberId: "151" }),
+      status(two.messageId, "read", { phoneNumberId: "152" }),
+      // Of the other number's message: none of its own.
+      status(two.messageId, "delivered", { phoneNumberId: "151", wamid: "wamid.mixed.up" }),
+    ],
+    inbound,
+  });
+  assert.equal(await stateOf(one.messageId), MessageState.DELIVERED);
+  assert.equal(await stateOf(two.messageId), MessageState.READ);
+  const subjects = await until(async () => {
+    const all = (await stage.events()).map(({ subject }) => subject).filter((subject) => /\.15[12]$/.test(subject));
+    const news = all.filter((subject) => !subject.startsWith("wa.number."));
+    return news.length >= 7 && news.toSorted();
+  });
+  assert.deepEqual(subjects, [
+    "wa.inbound.received.151",
+    "wa.inbound.received.152",
+    "wa.message.delivered.151",
+    "wa.message.read.152",
+    "wa.message.sent.151",
+    "wa.message.sent.152",
+    "wa.status.passed.151",
+  ]);
+});
+
 test("account news go out by their hash, and what cannot be read is kept", async () => {
   const update = { wabaId, field: "account_update", valueJson: Buffer.from("{}"), at: timestampFromDate(now) };
   await client.ingest({

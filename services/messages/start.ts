@@ -1,13 +1,17 @@
 // Opens the parts of messages in order; disposing closes them in reverse.
 import type { Registry } from "prom-client";
-import { type Service, startGrpc } from "#lib/grpc.ts";
+import { createAsk } from "#admission/facts.ts";
+import { createClient, type Service, startGrpc } from "#lib/grpc.ts";
 import { createRegistry, startHttp } from "#lib/http.ts";
 import { createLog, type Log } from "#lib/log.ts";
 import { migrate } from "#lib/migrate.ts";
 import { connectNats, type NatsConnection } from "#lib/nats.ts";
 import { startPublisher } from "#lib/outbox.ts";
-import { createPool } from "#lib/postgres.ts";
+import { createPool, type Pool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { BillingService } from "#proto/heliograph/billing/v1/billing_pb.ts";
+import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
+import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import type { Committed } from "./commit.ts";
 import type { Config } from "./config.ts";
 import { startDays } from "./days.ts";
@@ -15,6 +19,7 @@ import { createLeasing } from "./leasing.ts";
 import { startLedger } from "./ledger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createQueueCounts } from "./queue-counts.ts";
+import { recover } from "./recovery.ts";
 import { startRegister } from "./register.ts";
 import { createRenewals } from "./renewals.ts";
 import { messagesServer } from "./server.ts";
@@ -59,13 +64,19 @@ export async function startMessages({ config, now }: Options) {
 async function openStores({ config, opened, log, registry }: Process) {
   const url = withPlanner(config.DATABASE_URL);
   const db = opened.use(createPool({ url, size: config.DATABASE_POOL_SIZE, log, applicationName: "messages" }));
-  const writer = opened.use(createPool({ url, size: 1, log, applicationName: "messages ledger", pipeline: true }));
+  const writer = opened.use(createPool({ url, size: 1, log, applicationName: "messages ledger", ...ledgerTimeouts }));
+  const outbox = opened.use(createPool({ url, size: 1, log, applicationName: "messages outbox", pipeline: true }));
   await migrate({ pool: db, schema: "messages", directory: new URL("./migrations/", import.meta.url), log });
   const nc = opened.use(await connectNats({ url: config.NATS_URL, name: "messages", log }));
   opened.use(await keepTopology(nc, config.NATS_REPLICAS, log));
-  const publisher = opened.use(startPublisher({ pool: db, schema: "messages", nc, log, registry }));
+  const publisher = opened.use(startPublisher({ pool: outbox, schema: "messages", nc, log, registry }));
   return { db, writer, nc, publisher };
 }
+
+// A copy of the service that freezes between two statements must not hold up the others for long: its transaction is ended,
+// and who waits for its rows gives up before that, so that the rest of a commit can go on without them. Told once
+// for each connection, not with each begin.
+const ledgerTimeouts = { pipeline: true, idleInTransactionMs: 5_000, lockTimeoutMs: 2_000 };
 
 type Stores = Awaited<ReturnType<typeof openStores>>;
 
@@ -94,23 +105,17 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
     publisher.poke();
     register.refresh().catch((error: unknown) => log.warn({ err: error }, "register could not be read again"));
   };
+  const recovery = { db, register, now, leaseMs, onChange, log };
+  // Before anyone is served: a holder that the ledger still knows would send again what it forgot.
+  if (config.RECOVER_SINCE !== undefined) await recover(recovery, config.RECOVER_SINCE, new AbortController().signal);
   const leasing = createLeasing({ db, register, now, leaseMs, renewEveryMs });
   opened.use(startSweeper({ db, ledger, leasing, days, now, onLapses: onChange, log }));
-  opened.use(
-    startRetention({
-      db,
-      loadStream: () => loadStream(nc),
-      now,
-      contentDays: config.CONTENT_DAYS,
-      messageDays: config.MESSAGE_DAYS,
-      forgetEveryMs: config.FORGET_EVERY_MS,
-      log,
-    }),
-  );
+  opened.use(retain(own, db, nc));
   const counts = createQueueCounts((phoneNumberId, most) => countQueued(db, phoneNumberId, most), log);
   const renewals = createRenewals((all) => renewLeases(db, all, { leaseMs, now: now(), floor: days.floor() }));
   const times = { stopAfterMs, renewEveryMs };
   return messagesServer({
+    ...openPeers(own),
     db,
     ledger,
     register,
@@ -119,6 +124,7 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
     metrics,
     now,
     leasing,
+    leaseMs,
     renewals,
     ...times,
     tell,
@@ -126,6 +132,28 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
     onEvents: publisher.poke,
     log,
   });
+}
+
+function retain({ config, now, log }: Process, db: Pool, nc: NatsConnection) {
+  return startRetention({
+    db,
+    loadStream: () => loadStream(nc),
+    now,
+    contentDays: config.CONTENT_DAYS,
+    messageDays: config.MESSAGE_DAYS,
+    forgetEveryMs: config.FORGET_EVERY_MS,
+    log,
+  });
+}
+
+/** Those that Explain asks; nothing else here does. */
+function openPeers({ config, opened, log }: Process) {
+  return {
+    templates: opened.use(createClient(TemplatesService, config.TEMPLATES_ADDRESS, { log })),
+    billing: opened.use(createClient(BillingService, config.BILLING_ADDRESS, { log })),
+    quality: opened.use(createClient(QualityService, config.QUALITY_ADDRESS, { log })),
+    ask: createAsk(log),
+  };
 }
 
 /**

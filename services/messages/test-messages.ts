@@ -42,6 +42,9 @@ export type Stage = AsyncDisposable & {
   news(messageId?: string): Promise<MessageEvent[]>;
 };
 
+/** Addresses at which nobody listens: only Explain asks them. */
+const noPeers = { TEMPLATES_ADDRESS: "127.0.0.1:1", BILLING_ADDRESS: "127.0.0.1:1", QUALITY_ADDRESS: "127.0.0.1:1" };
+
 export type Copy = AsyncDisposable & { client: MessagesClient; httpUrl: string };
 
 export async function openStage(now: () => Date): Promise<Stage> {
@@ -61,6 +64,7 @@ export async function openStage(now: () => Date): Promise<Stage> {
         DATABASE_URL: database.url,
         NATS_URL: natsServer.url,
         LOG_LEVEL: testLog.level,
+        ...noPeers,
         ...env,
       });
       const service = running.use(await startMessages({ config, now }));

@@ -4,12 +4,14 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ContentSchema } from "#proto/heliograph/messages/v1/content_pb.ts";
 import {
   type ClaimedMessageSchema,
+  type HoldSchema,
   Lane as WireLane,
   MessageState as WireState,
   type MessageSchema,
   type NumberSchema,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Lane } from "./domain/accept.ts";
+import type { Hold } from "./domain/hold.ts";
 import type { MessageState } from "./domain/progress.ts";
 import type { Entry } from "./register.ts";
 import type { ClaimedRow } from "./store/claim.ts";
@@ -48,7 +50,8 @@ const wordsOfStates = new Map<WireState, MessageState>([
   [WireState.UNKNOWN, "unknown"],
 ]);
 
-export function toMessage(message: TracedMessage): MessageInitShape<typeof MessageSchema> {
+/** `hold` is what keeps it from being sent, where something does. */
+export function toMessage(message: TracedMessage, hold?: Hold): MessageInitShape<typeof MessageSchema> {
   const { error, pricing, lane, state } = message;
   return {
     messageId: message.messageId,
@@ -81,7 +84,12 @@ export function toMessage(message: TracedMessage): MessageInitShape<typeof Messa
       term: BigInt(term),
       reason,
     })),
+    ...(hold && { hold: toHold(hold) }),
   };
+}
+
+function toHold({ reason, until, ahead }: Hold): MessageInitShape<typeof HoldSchema> {
+  return { reason, ahead, ...(until && { until: timestampFromDate(until) }) };
 }
 
 /** `contextWamid` is WhatsApp's id of the quoted message; empty where none is quoted, or it never was sent. */
@@ -96,6 +104,8 @@ export function toClaimed(row: ClaimedRow, contextWamid: string): MessageInitSha
     acceptedAt: timestampFromDate(row.accepted_at),
     expiresAt: timestampFromDate(row.expires_at),
     contextWamid,
+    seq: BigInt(row.seq),
+    wasWaiting: row.was_waiting,
     ...(row.last_inbound_at && { lastInboundAt: timestampFromDate(row.last_inbound_at) }),
   };
 }
@@ -105,6 +115,7 @@ export function toNumber({ number, connection }: Entry): MessageInitShape<typeof
     ...number,
     connection: connection && {
       connected: connection.connected,
+      lapsed: connection.lapsed,
       address: connection.connected ? connection.address : "",
       term: BigInt(connection.term),
       epoch: BigInt(connection.epoch),
@@ -112,6 +123,9 @@ export function toNumber({ number, connection }: Entry): MessageInitShape<typeof
       since: timestampFromDate(connection.grantedAt),
       standing: connection.connected ? connection.standing : "",
       cause: connection.cause,
+      restReason: connection.connected ? connection.restReason : "",
+      ...(connection.connected &&
+        connection.restsUntil !== undefined && { restsUntil: timestampFromDate(connection.restsUntil) }),
     },
   };
 }

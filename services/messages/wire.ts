@@ -12,11 +12,12 @@ import type {
   FinishRequest,
   Number as WireNumber,
   Outcome as WireOutcome,
+  RenewRequest,
   SendRequest,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Lane, Sending } from "./domain/accept.ts";
 import type { BeginItem, FinishItem, IdempotencyKey } from "./domain/batch.ts";
-import type { Asker } from "./domain/lease.ts";
+import type { Asker, ToldStanding } from "./domain/lease.ts";
 import type { MessageError, Outcome } from "./domain/progress.ts";
 import { decideNumber, isMetaId, maxTtlSeconds, type PhoneNumber } from "./domain/number.ts";
 
@@ -217,10 +218,13 @@ export function parseAccount(account: { wabaId: string; name: string } | undefin
   return { wabaId: account.wabaId, name: parseText("name", account.name, 255) };
 }
 
-/** The holder's own word; one that is not known here yet is kept too. */
-export function parseStanding(standing: string): string {
+/** The holder's own words; one that is not known here yet is kept too. */
+export function parseStanding({ standing, restReason, restsUntil }: RenewRequest): ToldStanding {
   if (!/^[a-z_]{0,64}$/.test(standing)) throw invalid("standing must be a snake_case word");
-  return standing;
+  if (!/^[a-z_]{0,64}$/.test(restReason)) throw invalid("rest_reason must be a snake_case word");
+  const until = restsUntil === undefined ? undefined : timestampDate(restsUntil);
+  const isTime = until !== undefined && !Number.isNaN(until.getTime());
+  return { standing, restReason, restsUntil: isTime ? until : undefined };
 }
 
 const proofs = new Set(["pod_terminal", "pod_gone", "containers_terminated", "process_gone"]);

@@ -34,10 +34,10 @@ export function qualityConsumer({ db, now, log, metrics, onDue }: Dependencies) 
     const ofMessages = news.filter((one) => one.kind === "message").map((one) => one.news);
     const ofNumbers = news.filter((one) => one.kind !== "message");
     if (ofNumbers.length > 0) {
-      await transaction(db, (tx) => saveNumberNews(tx, ofNumbers, now()));
+      await transaction(db, (tx) => saveNumberNews(tx, ofNumbers, now()), "news.numbers");
       onDue();
     }
-    if (ofMessages.length > 0) await transaction(db, (tx) => saveMessageNews(tx, ofMessages, now()));
+    if (ofMessages.length > 0) await transaction(db, (tx) => saveMessageNews(tx, ofMessages, now()), "news.messages");
   };
 
   function parse(event: Event): News | undefined {

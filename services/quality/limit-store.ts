@@ -75,6 +75,48 @@ export async function loadActiveUsers(
   return new Set(rows.map((row) => row.user_id));
 }
 
+/** Where a number stands with its limit. `used` and `activeUsers` leave out users whose time has passed, though their rows may still be there. */
+export type LimitView = {
+  scopeId: string;
+  status: string;
+  tier: string;
+  used: number;
+  /** Of the users asked. */
+  activeUsers: ReadonlySet<string>;
+};
+
+type LimitViewRow = { scope_id: string; status: string; tier: string; used: number; active_users: string[] };
+
+/** Undefined for a number that was never heard of. Locks nothing. */
+export async function loadLimitView(
+  db: Queryable,
+  { phoneNumberId, userIds, now }: { phoneNumberId: string; userIds: readonly string[]; now: Date },
+): Promise<LimitView | undefined> {
+  const { rows } = await db.query<LimitViewRow>({
+    name: "load_limit_view",
+    text: `
+      select n.scope_id, n.status, s.tier, s.used - (
+          select count(*)::integer from quality.limit_users u where u.scope_id = s.scope_id and u.active_until <= $3
+        ) as used,
+        array(
+          select u.user_id
+          from quality.limit_users u
+          where u.scope_id = s.scope_id and u.user_id = any ($2::text[]) and u.active_until > $3
+        ) as active_users
+      from quality.numbers n
+      join quality.limit_scopes s using (scope_id)
+      where n.phone_number_id = $1`,
+    values: [phoneNumberId, userIds, now],
+  });
+  return rows.map((row) => ({
+    scopeId: row.scope_id,
+    status: row.status,
+    tier: row.tier,
+    used: row.used,
+    activeUsers: new Set(row.active_users),
+  }))[0];
+}
+
 export type StoredUse = UserKey & {
   use: Use;
   /** Has a row, and so takes up a place. */

@@ -1,6 +1,7 @@
 // Holds places of the messaging limit for messages about to be sent.
 import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
 import {
+  countNewUsers,
   countsAfter,
   decideReserve,
   isTight,
@@ -114,6 +115,5 @@ async function save(
     return verdict?.kind === "reserved" ? [{ ...item, scopeId, lapsesAt: verdict.lapsesAt }] : [];
   });
   if (reservations.length > 0) await saveReservations(tx, reservations);
-  const users = new Set(reservations.map(({ userId }) => userId));
-  return [...users].filter((userId) => !activeUsers.has(userId)).length;
+  return countNewUsers(items, verdicts, activeUsers);
 }

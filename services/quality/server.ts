@@ -4,10 +4,11 @@ import { serve } from "#lib/grpc.ts";
 import type { Pool } from "#lib/postgres.ts";
 import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
 import type { Metrics } from "./metrics.ts";
+import { previewReserve } from "./preview.ts";
 import type { Refresh } from "./refresh.ts";
 import { reserve } from "./reserve.ts";
 import { loadNumber, type NumberView } from "./store.ts";
-import { parsePhoneNumberId, parseReserve, toNumberQuality, toReserveResult } from "./wire.ts";
+import { parsePhoneNumberId, parseReserve, toNumberQuality, toPreview, toReserveResult } from "./wire.ts";
 
 type Dependencies = { db: Pool; now: () => Date; refresh: Refresh; metrics: Metrics };
 
@@ -20,6 +21,11 @@ export function qualityServer({ db, now, refresh, metrics }: Dependencies) {
         metrics.reserves.inc({ verdict: verdict.kind === "refused" ? verdict.reason : verdict.kind });
       }
       return { results: verdicts.map((verdict, index) => toReserveResult(items[index]?.messageId ?? "", verdict)) };
+    },
+
+    async previewReserve(request) {
+      const { phoneNumberId, items } = parseReserve(request);
+      return toPreview(items, await previewReserve(db, { phoneNumberId, items }, now()));
     },
 
     async getNumberQuality(request) {

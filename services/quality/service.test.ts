@@ -160,6 +160,7 @@ async function publish(verb: MessageVerb, items: readonly Asked[], at: Date = no
       messageId,
       phoneNumberId: number,
       recipient: user,
+      templateName: "order_update",
       at: timestampFromDate(at),
     });
     await jetstream(nats).publish(`wa.message.${verb}.${number}`, toBinary(MessageEventSchema, event));
@@ -231,6 +232,41 @@ test("a user who counts already is admitted above the limit, and a repeated mess
   assert.deepEqual(await reserve(items), ["reserved", "reserved"]);
   assert.deepEqual(await reserve(messagesTo(first, third)), ["reserved", "limit_reached"]);
   assert.equal(await used(), 2);
+});
+
+test("a preview answers what Reserve then answers, and changes nothing", async () => {
+  tell(number, { messagingLimitTier: "TIER_2" });
+  await quality.refreshNumber({ phoneNumberId: number });
+  const [first, second, third] = usersFrom(0, 3);
+  assert.ok(first && second && third);
+  await reserve(messagesTo(first));
+  const items = messagesTo(first, second, second, third);
+  const preview = async () => quality.previewReserve({ phoneNumberId: number, items });
+  const previewed = await preview();
+  assert.deepEqual([previewed.messagingLimit, previewed.used, previewed.usedAfter], [2n, 1n, 2n]);
+  assert.deepEqual(await preview(), previewed);
+  assert.equal(await used(), 1);
+  const { results } = await quality.reserve({ phoneNumberId: number, items });
+  assert.deepEqual(previewed.results, results);
+  assert.deepEqual(
+    results.map(({ verdict }) => verdict.case),
+    ["reserved", "reserved", "reserved", "refusal"],
+  );
+
+  // Places whose time has passed are free to a preview, though their rows are still there.
+  now = later(hour);
+  const freed = await quality.previewReserve({ phoneNumberId: number, items: messagesTo(third) });
+  assert.deepEqual([freed.used, freed.usedAfter, freed.results[0]?.verdict.case], [0n, 1n, "reserved"]);
+});
+
+test("a preview of a number that was never heard of takes it in as little as any other", async () => {
+  const unheard = `${number}0`;
+  const { results, messagingLimit } = await quality.previewReserve({
+    phoneNumberId: unheard,
+    items: messagesTo("15550000001"),
+  });
+  assert.deepEqual([results[0]?.verdict.case, messagingLimit], ["reserved", undefined]);
+  await assert.rejects(quality.getNumberQuality({ phoneNumberId: unheard }), { reason: "number_unknown" });
 });
 
 test("a refusal says when the first place becomes free, and then it is", async () => {

@@ -7,12 +7,15 @@ import type { GetPhoneNumberResponse } from "#proto/heliograph/connection/v1/ups
 import { AccountEventSchema, MessageEventSchema, NumberEventSchema } from "#proto/heliograph/messages/v1/events_pb.ts";
 import type {
   NumberQualitySchema,
+  PreviewReserveRequest,
+  PreviewReserveResponseSchema,
   ReserveRequest,
   ReserveResultSchema,
 } from "#proto/heliograph/quality/v1/quality_pb.ts";
 import type { MessageNews, MessageVerb, ReserveItem, Verdict } from "./domain/limit.ts";
 import type { NumberIds } from "./domain/number.ts";
 import { limitOfTier, tierOfReport } from "./domain/tiers.ts";
+import type { Preview } from "./preview.ts";
 import type { Facts, NumberView } from "./store.ts";
 
 /** Throws INVALID_ARGUMENT if it is empty. */
@@ -24,7 +27,7 @@ export function parsePhoneNumberId(phoneNumberId: string): string {
 const messageId = z.uuid();
 
 /** Throws INVALID_ARGUMENT. */
-export function parseReserve({ phoneNumberId, items }: ReserveRequest): {
+export function parseReserve({ phoneNumberId, items }: ReserveRequest | PreviewReserveRequest): {
   phoneNumberId: string;
   items: ReserveItem[];
 } {
@@ -50,6 +53,18 @@ export function toReserveResult(messageId: string, verdict: Verdict): ReserveRes
   const { reason, earliestAt } = verdict;
   const value = { reason, ...(earliestAt !== undefined && { earliestAt: timestampFromDate(earliestAt) }) };
   return { messageId, verdict: { case: "refusal", value } };
+}
+
+export function toPreview(
+  items: readonly ReserveItem[],
+  { verdicts, limit, used, usedAfter }: Preview,
+): MessageInitShape<typeof PreviewReserveResponseSchema> {
+  return {
+    results: verdicts.map((verdict, index) => toReserveResult(items[index]?.messageId ?? "", verdict)),
+    ...(limit.kind === "users" && { messagingLimit: BigInt(limit.users) }),
+    used: BigInt(used),
+    usedAfter: BigInt(usedAfter),
+  };
 }
 
 export function toNumberQuality(view: NumberView): MessageInitShape<typeof NumberQualitySchema> {
@@ -107,7 +122,8 @@ const verb = z.enum(verbs);
 function parseMessageNews(data: Uint8Array): News | undefined {
   const event = fromBinary(MessageEventSchema, data);
   const known = verb.safeParse(event.verb);
-  if (!known.success || event.at === undefined) return undefined;
+  // Only a template starts a conversation and may hold a reservation: of all other messages nothing need be looked up.
+  if (!known.success || event.at === undefined || event.templateName === "") return undefined;
   const id = messageId.parse(event.messageId).toLowerCase();
   return { kind: "message", news: { verb: known.data, messageId: id, at: timestampDate(event.at) } };
 }

@@ -25,6 +25,8 @@ const schema = z.object({
   DELIVER_AFTER_MS: durationMs.default(150),
   /** From there until the user reads; `off`: read receipts are off. */
   READ_AFTER_MS: z.union([z.literal("off").transform(() => null), durationMs]).default(400),
+  /** From handing a template in to the decision on it; `guide`: 2 to 6 hours, some a day. */
+  REVIEW_AFTER_MS: z.union([z.literal("guide"), durationMs]).default(3_000),
   /** The first retry of a webhook; each further one takes twice as long, up to the next. */
   WEBHOOK_RETRY_BASE_MS: durationMs.default(1_000),
   WEBHOOK_RETRY_MAX_MS: durationMs.default(60_000),

@@ -104,7 +104,7 @@ test("a template is a node, too, with Meta's components", async () => {
 const absent: [sentence: string, method: string, path: string, subcode: number | undefined][] = [
   ["an unknown node", "GET", "/v24.0/1", 33],
   ["an unknown node's edge", "POST", "/v24.0/1/messages", 33],
-  ["an edge that is not simulated", "POST", `/v24.0/${orders}/register`, 33],
+  ["an edge that is not simulated", "POST", `/v24.0/${orders}/request_code`, 33],
   ["a method that does not fit", "DELETE", `/v24.0/${orders}/messages`, 33],
   ["the root", "GET", "/", 33],
   ["an unknown field", "GET", `/v24.0/${orders}?fields=shoe_size`, undefined],

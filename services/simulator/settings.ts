@@ -11,6 +11,10 @@ export type Settings = Behaviour & {
   skipDelivered: number;
   /** Every request answers 190. */
   tokenRevoked: boolean;
+  /** ms since 1970; from then on every request answers 190. Null: never. */
+  tokenExpiresAt: number | null;
+  /** From handing a template in to the decision; `guide`: 2 to 6 hours, some a day, by its text. */
+  reviewAfterMs: number | "guide";
   limits: {
     /** Messages per second of a number; null: 80, or 1,000 at throughput level HIGH; false: no limit. */
     throughput: number | false | null;
@@ -48,6 +52,8 @@ export function initialSettings(config: Config, { app }: World): Settings {
     latencyMs: config.LATENCY_MS,
     skipDelivered: 0,
     tokenRevoked: false,
+    tokenExpiresAt: null,
+    reviewAfterMs: config.REVIEW_AFTER_MS,
     limits: { throughput: null, pair: true, httpStatus: 400 },
     webhook: {
       url: app.webhookUrl,
@@ -85,6 +91,8 @@ export const settingsPatch = z
     latencyMs: ms,
     skipDelivered: z.number().min(0).max(1),
     tokenRevoked: z.boolean(),
+    tokenExpiresAt: z.int().positive().nullable(),
+    reviewAfterMs: z.union([ms, z.literal("guide")]),
     limits: z
       .strictObject({
         throughput: z.union([z.literal(false), z.null(), z.number().positive()]),

@@ -25,11 +25,15 @@ export type Simulation = AsyncDisposable & {
   readonly now: () => number;
   /** Graph's fbtrace_id, different for every error. */
   readonly nextTraceId: () => string;
+  /** An id for what is made while it runs; longer than a double holds, as Meta's may be. */
+  readonly nextId: () => string;
   /** Puts the world back to its start; ids go on counting. */
   readonly reset: () => void;
 };
 
 type SimulationOptions = { config: Config; world: World; now: () => number; registry: Registry; log: Log };
+
+const firstId = 90_071_992_600_000_000n;
 
 export function createSimulation({ config, world, now, registry, log }: SimulationOptions): Simulation {
   const metrics = createMetrics(registry, {
@@ -50,6 +54,7 @@ export function createSimulation({ config, world, now, registry, log }: Simulati
     log,
   });
   let traces = 0;
+  let ids = 0n;
   const sim: Simulation = {
     store: createStore(world, now()),
     settings: initialSettings(config, world),
@@ -63,6 +68,10 @@ export function createSimulation({ config, world, now, registry, log }: Simulati
     nextTraceId() {
       traces += 1;
       return `A${sim.store.bootMs.toString(36)}${traces.toString(36).padStart(5, "0")}`;
+    },
+    nextId() {
+      ids += 1n;
+      return String(firstId + ids);
     },
     reset() {
       scheduler.clear();

@@ -4,6 +4,7 @@
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
 import type { Bucket } from "./domain/bucket.ts";
 import type { PricedCategory, Pricing } from "./domain/pricing.ts";
+import { neverTried, type Registration } from "./domain/registration.ts";
 import { planTemplate, templateKey, type TemplatePlan } from "./domain/template.ts";
 import { fromWamid, toWamid } from "./domain/wamid.ts";
 import type { AccountWorld, AppWorld, BusinessWorld, NumberWorld, TemplateWorld, World } from "./world.ts";
@@ -19,14 +20,17 @@ export type Account = Omit<AccountWorld, "numbers" | "templates"> & {
   templates: Map<string, Template>;
   /** Instead of the app's webhook, for field `messages`. */
   overrideUrl: string | undefined;
+  /** Times of the last hour at which templates were created. */
+  creations: number[];
+  /** Of deleted templates, by templateKey: until when (ms) the name may not be used again. */
+  blockedNames: Map<string, number>;
 };
 
-export type PhoneNumber = Omit<NumberWorld, "id"> & {
+export type PhoneNumber = Omit<NumberWorld, "id" | "pin"> & {
   phoneNumberId: string;
   wabaId: string;
   account: Account;
-  /** False: sends answer 133010, as when another client has registered the number. */
-  registered: boolean;
+  registration: Registration;
   throughput: Bucket | undefined;
   /** Service messages delivered in a calendar month. */
   service: { month: string; delivered: number };
@@ -37,6 +41,10 @@ export type PhoneNumber = Omit<NumberWorld, "id"> & {
 export type Template = Omit<TemplateWorld, "category"> & {
   category: Exclude<PricedCategory, "SERVICE">;
   plan: TemplatePlan;
+  /** Counts the edits, so that a review knows whether it is about the present text. */
+  version: number;
+  /** Times of the edits while it was approved. */
+  edits: number[];
 };
 
 /** What passes between a number and a user. */
@@ -140,15 +148,23 @@ export function createStore(world: World, bootMs: number, firstSeq = 0): Store {
 }
 
 function insertAccount(store: Store, business: Business, { numbers, templates, ...facts }: AccountWorld): Account {
-  const account: Account = { ...facts, business, numbers: [], templates: new Map(), overrideUrl: undefined };
+  const account: Account = {
+    ...facts,
+    business,
+    numbers: [],
+    templates: new Map(),
+    overrideUrl: undefined,
+    creations: [],
+    blockedNames: new Map(),
+  };
   store.accounts.set(account.id, account);
-  for (const { id, ...number } of numbers) {
+  for (const { id, pin, ...number } of numbers) {
     const made: PhoneNumber = {
       ...number,
       phoneNumberId: id,
       wabaId: account.id,
       account,
-      registered: true,
+      registration: { ...neverTried, pin },
       throughput: undefined,
       service: { month: "", delivered: 0 },
       chats: new Map(),
@@ -159,7 +175,7 @@ function insertAccount(store: Store, business: Business, { numbers, templates, .
   for (const template of templates) {
     const { category, parameter_format: parameterFormat, components } = template;
     const plan = planTemplate({ category, parameterFormat, components });
-    account.templates.set(templateKey(template.name, template.language), { ...template, plan });
+    account.templates.set(templateKey(template.name, template.language), { ...template, plan, version: 0, edits: [] });
   }
   return account;
 }
@@ -174,6 +190,14 @@ export function loadNumber(store: Store, idOrDisplay: string): PhoneNumber | und
 
 export function loadTemplate(account: Account, name: string, language: string): Template | undefined {
   return account.templates.get(templateKey(name, language));
+}
+
+/** By Meta's id. */
+export function loadTemplateById(store: Store, id: string): { account: Account; template: Template } | undefined {
+  for (const account of store.accounts.values()) {
+    for (const template of account.templates.values()) if (template.id === id) return { account, template };
+  }
+  return undefined;
 }
 
 /** The user's phone; it comes into being when someone first thinks of it. */

@@ -56,6 +56,15 @@ const number = z.object({
   qualityRating: quality.default("GREEN"),
   status: z.string().default("CONNECTED"),
   nameStatus: z.string().default("APPROVED"),
+  /** Of the code that proves ownership: registering needs VERIFIED. */
+  codeVerificationStatus: z.enum(["VERIFIED", "NOT_VERIFIED", "EXPIRED"]).default("VERIFIED"),
+  /** False: sends answer 133010 until it is registered. */
+  registered: z.boolean().default(true),
+  /** Of two-step verification; without one, the first to register sets it. */
+  pin: z
+    .string()
+    .regex(/^\d{6}$/, "expected six digits")
+    .optional(),
   throughputLevel: z.enum(["STANDARD", "HIGH", "NOT_APPLICABLE"]).default("STANDARD"),
   /** Of a test number: the only users it may write to. */
   allowedRecipients: z.array(digits).optional(),
@@ -67,6 +76,8 @@ const account = z.object({
   currency: z.string().default("USD"),
   timezoneId: z.string().default("1"),
   reviewStatus: z.string().default("APPROVED"),
+  /** `missing`: as without a valid payment method. */
+  payment: z.enum(["ok", "missing"]).default("ok"),
   /** Whether the app receives this account's webhooks. */
   subscribed: z.boolean().default(true),
   numbers: z.array(number),
@@ -103,6 +114,8 @@ export type TemplateWorld = AccountWorld["templates"][number];
 export const tierSchema = tier;
 export const qualitySchema = quality;
 export const categorySchema = template.shape.category;
+export const componentsSchema = template.shape.components;
+export const parameterFormatSchema = template.shape.parameter_format.unwrap();
 
 const defaultFile = new URL("default-world.json", import.meta.url);
 

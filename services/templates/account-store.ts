@@ -6,9 +6,17 @@ export type StoredAccount = {
   syncedAt: Date | undefined;
   syncDueAt: Date;
   syncFailures: number;
+  /** When we last changed a template of it. */
+  changedAt: Date | undefined;
 };
 
-type AccountRow = { waba_id: string; synced_at: Date | null; sync_due_at: Date; sync_failures: number };
+type AccountRow = {
+  waba_id: string;
+  synced_at: Date | null;
+  sync_due_at: Date;
+  sync_failures: number;
+  changed_at: Date | null;
+};
 
 function fromRow(row: AccountRow): StoredAccount {
   return {
@@ -16,6 +24,7 @@ function fromRow(row: AccountRow): StoredAccount {
     syncedAt: row.synced_at ?? undefined,
     syncDueAt: row.sync_due_at,
     syncFailures: row.sync_failures,
+    changedAt: row.changed_at ?? undefined,
   };
 }
 
@@ -36,7 +45,7 @@ export async function lockAccounts(tx: Queryable, wabaIds: readonly string[]): P
   const { rows } = await tx.query<AccountRow>({
     name: "lock_accounts",
     text: `
-      select waba_id, synced_at, sync_due_at, sync_failures
+      select waba_id, synced_at, sync_due_at, sync_failures, changed_at
       from templates.accounts
       where waba_id = any ($1::text[])
       order by waba_id
@@ -76,7 +85,7 @@ export async function claimDueAccounts(
         for update skip locked
       ) as due
       where a.waba_id = due.waba_id
-      returning a.waba_id, a.synced_at, a.sync_due_at, a.sync_failures`,
+      returning a.waba_id, a.synced_at, a.sync_due_at, a.sync_failures, a.changed_at`,
     values: [now, claimedUntil, limit],
   });
   return rows.map(fromRow);
@@ -107,5 +116,17 @@ export async function markSyncFailed(
       set sync_due_at = $2, sync_failures = sync_failures + 1, last_error = $3
       where waba_id = $1`,
     values: [wabaId, dueAt, reason],
+  });
+}
+
+/** Of a row that is locked. */
+export async function markChanged(
+  tx: Queryable,
+  { wabaId, changedAt, dueAt }: { wabaId: string; changedAt: Date; dueAt: Date },
+): Promise<void> {
+  await tx.query({
+    name: "mark_changed",
+    text: "update templates.accounts set changed_at = $2, sync_due_at = $3 where waba_id = $1",
+    values: [wabaId, changedAt, dueAt],
   });
 }

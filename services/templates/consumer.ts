@@ -36,7 +36,8 @@ export function templatesConsumer({ db, now, log, metrics, onDue }: Dependencies
       return due;
     });
     metrics.undocumented.inc(
-      changes.filter(({ news: { field, value } }) => field === "status" && !isDocumented(value)).length,
+      changes.flatMap((one) => one.news).filter(({ field, value }) => field === "status" && !isDocumented(value))
+        .length,
     );
     if (isDue) onDue();
   };
@@ -82,7 +83,7 @@ async function saveChanges(tx: Queryable, changes: readonly ReviewChange[]): Pro
 /** The same object if nothing changes. */
 function decide(template: StoredReview, changes: readonly ReviewChange[]): StoredReview {
   const own = changes.filter(({ key }) => isSame(key, template));
-  const review = own.reduce((known, { news }) => afterNews(known, news), template.review);
+  const review = own.flatMap(({ news }) => news).reduce(afterNews, template.review);
   return review === template.review ? template : { ...template, review };
 }
 

@@ -7,7 +7,8 @@ CREATE TABLE templates.accounts (
     synced_at timestamp with time zone,
     sync_due_at timestamp with time zone NOT NULL,
     sync_failures integer DEFAULT 0 NOT NULL,
-    last_error text
+    last_error text,
+    changed_at timestamp with time zone
 );
 
 CREATE TABLE templates.templates (
@@ -23,7 +24,8 @@ CREATE TABLE templates.templates (
     rejected_reason text NOT NULL,
     category_at timestamp with time zone NOT NULL,
     status_at timestamp with time zone NOT NULL,
-    quality_at timestamp with time zone NOT NULL
+    quality_at timestamp with time zone NOT NULL,
+    edits timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL
 );
 
 ALTER TABLE ONLY templates.accounts
@@ -33,3 +35,5 @@ ALTER TABLE ONLY templates.templates
     ADD CONSTRAINT templates_pkey PRIMARY KEY (waba_id, name, language);
 
 CREATE INDEX accounts_sync_due ON templates.accounts USING btree (sync_due_at);
+
+CREATE INDEX templates_id ON templates.templates USING btree (template_id);

@@ -32,6 +32,11 @@ let listed: UpstreamTemplate[] = [];
 let connected = new Set<string>();
 let failures = 0;
 const readings = new Map<string, number>();
+/** The changes that WhatsApp was asked for, and what it does before it answers one. */
+let asked: string[] = [];
+let answerOf: (() => Promise<void>) | undefined;
+/** A list is read at once, and answered when this is over. */
+let heldList: Promise<void> | undefined;
 
 before(async () => {
   const database = opened.use(await privateDatabase({ services: ["templates"] }));
@@ -62,7 +67,23 @@ async function startPeers(): Promise<string> {
         failures -= 1;
         return Promise.reject(new ServiceError("UNAVAILABLE", "upstream_unavailable", "WhatsApp did not answer"));
       }
-      return Promise.resolve({ wabaId: account, templates: listed });
+      const answer = { wabaId: account, templates: listed };
+      return heldList === undefined ? Promise.resolve(answer) : heldList.then(() => answer);
+    },
+    async createTemplate(request) {
+      asked.push(`create ${request.name} ${request.language} ${request.category} ${request.parameterFormat}`);
+      await answerOf?.();
+      return { templateId: `7${account}`, status: "PENDING", category: request.category };
+    },
+    async editTemplate({ templateId, category, componentsJson }) {
+      asked.push(`edit ${templateId} ${category} ${Buffer.from(componentsJson).toString()}`);
+      await answerOf?.();
+      return {};
+    },
+    async deleteTemplate({ name, templateId }) {
+      asked.push(`delete ${name} ${templateId}`);
+      await answerOf?.();
+      return {};
     },
   });
   const server = opened.use(
@@ -97,6 +118,9 @@ beforeEach(() => {
   account = String(lastAccount);
   connected = new Set([account]);
   listed = [template("order_update")];
+  asked = [];
+  answerOf = undefined;
+  heldList = undefined;
 });
 
 const components = [{ type: "BODY", text: "Hi {{1}}" }];
@@ -147,6 +171,20 @@ async function check(name: string, ...texts: string[]): Promise<string> {
     ? `${verdict.value.reason}: ${verdict.value.details}`
     : `sendable ${verdict.value?.category}`;
 }
+
+test("many messages are checked in one call, in the order asked", async () => {
+  listed = [template("order_update"), template("old", { status: "PAUSED" })];
+  await connect();
+  await until(async () => Object.keys(await statuses()).length === 2);
+  const named = (name: string) => ({ name, language: "en_US" });
+  const messages = [named("old"), named("order_update"), named("never"), named("order_update")];
+  const { checks } = await templates.batchCheckTemplateMessages({ wabaId: account, messages });
+  const single = await Promise.all(
+    messages.map((message) => templates.checkTemplateMessage({ wabaId: account, message })),
+  );
+  assert.deepEqual(checks, single);
+  assert.equal(checks[0]?.verdict.case === "refusal" && checks[0].verdict.value.reason, "template_paused");
+});
 
 const minutesLater = (minutes: number): Date => new Date(now.getTime() + minutes * 60_000);
 
@@ -313,7 +351,6 @@ test("an account without a connected number cannot be read", async () => {
     templates.syncTemplates({ wabaId: account }),
     fails("FAILED_PRECONDITION", "number_disconnected"),
   );
-  await assert.rejects(templates.createTemplate({}), fails("UNIMPLEMENTED", "not_built"));
 });
 
 test("two readings at once save the same", async () => {
@@ -324,4 +361,111 @@ test("two readings at once save the same", async () => {
     [300, 300, 300],
   );
   assert.equal(Object.keys(await statuses()).length, 300);
+});
+
+const fails = (code: string, reason: string) => (error: ServiceError) => error.code === code && error.reason === reason;
+const componentsJson = Buffer.from(JSON.stringify(components));
+const notice = () => ({ wabaId: account, name: "notice", language: "en-US", category: "utility", componentsJson });
+const key = (name: string, language = "en_US") => ({ wabaId: account, name, language });
+
+test("a template is created at WhatsApp, shown at once, and follows its review", async () => {
+  const { template: created } = await templates.createTemplate({ template: notice() });
+  assert.deepEqual([created?.status, created?.language, created?.templateId], ["PENDING", "en_US", `7${account}`]);
+  assert.deepEqual(asked, ["create notice en_US UTILITY POSITIONAL"]);
+  listed = [template("notice", { templateId: `7${account}`, status: "REJECTED", rejectedReason: "SCAM" })];
+  await tell("message_template_status_update", { ...named("notice"), event: "REJECTED", reason: "SCAM" });
+  await until(async () => (await statuses())["notice"] === "REJECTED");
+  const { template: rejected } = await templates.getTemplate({ key: key("notice") });
+  assert.equal(rejected?.rejectedReason, "SCAM");
+  await assert.rejects(templates.createTemplate({ template: notice() }), fails("ALREADY_EXISTS", "template_exists"));
+  assert.equal(asked.length, 1);
+});
+
+test("a reading that began before a change of ours does not undo it, and the next one comes within a minute", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  heldList = promise;
+  const reading = templates.syncTemplates({ wabaId: account });
+  await until(() => readings.get(account) === 1);
+  now = minutesLater(1);
+  await templates.createTemplate({ template: notice() });
+  heldList = undefined;
+  resolve();
+  await reading;
+  assert.deepEqual(await statuses(), { notice: "PENDING" });
+  listed = [template("order_update"), template("notice", { templateId: `7${account}`, status: "APPROVED" })];
+  now = minutesLater(1);
+  await until(async () => (await statuses())["notice"] === "APPROVED");
+});
+
+test("an approved template is edited once a day; its text and its review are shown at once", async () => {
+  await templates.syncTemplates({ wabaId: account });
+  const [before] = (await templates.listTemplates({ wabaId: account })).templates;
+  const shorter = Buffer.from('[{"type":"BODY","text":"Shorter."}]');
+  const byId = { templateId: before?.templateId ?? "", componentsJson: shorter };
+  await assert.rejects(
+    templates.editTemplate({ template: { ...key("order_update"), category: "MARKETING" } }),
+    fails("FAILED_PRECONDITION", "template_not_editable"),
+  );
+  const edited = await templates.editTemplate({ template: { ...key("order_update"), ...byId, templateId: "" } });
+  assert.equal(edited.template?.status, "PENDING");
+  assert.equal(Buffer.from(edited.template?.componentsJson ?? []).toString(), shorter.toString());
+  assert.deepEqual(asked, [`edit ${byId.templateId}  ${shorter.toString()}`]);
+  listed = [template("order_update", { componentsJson: shorter })];
+  now = minutesLater(2);
+  await templates.syncTemplates({ wabaId: account });
+  await assert.rejects(
+    templates.editTemplate({ template: { ...key("order_update"), ...byId, templateId: "" } }),
+    (error: ServiceError) =>
+      error.reason === "template_edit_limit" && error.retryAfterMs === 24 * 3_600_000 - 2 * 60_000,
+  );
+  const got = await templates.getTemplate({
+    key: key("order_update"),
+    declared: { category: "UTILITY", componentsJson },
+  });
+  assert.deepEqual(
+    got.differences.map(({ field }) => field),
+    ["BODY.text"],
+  );
+  assert.deepEqual([got.editable, got.editableAt !== undefined], [false, true]);
+  now = minutesLater(24 * 60);
+  assert.equal((await templates.getTemplate({ key: key("order_update") })).editable, true);
+});
+
+test("one language is deleted by its id, all of them by their name", async () => {
+  listed = [template("a", { templateId: "1" }), template("a", { templateId: "2", language: "de" }), template("b")];
+  await templates.syncTemplates({ wabaId: account });
+  await templates.deleteTemplate({ key: key("a", "de") });
+  await assert.rejects(templates.getTemplate({ key: key("a", "de") }), fails("NOT_FOUND", "template_missing"));
+  await assert.rejects(templates.deleteTemplate({ key: key("a", "de") }), fails("NOT_FOUND", "template_missing"));
+  await templates.deleteTemplate({ key: key("a", "") });
+  assert.deepEqual(asked, ["delete a 2", "delete a "]);
+  assert.deepEqual(await statuses(), { a: "DELETED", b: "APPROVED" });
+});
+
+test("WhatsApp's refusal is passed on and changes nothing; after a lost answer the account is read", async () => {
+  await templates.syncTemplates({ wabaId: account });
+  answerOf = () => Promise.reject(new ServiceError("FAILED_PRECONDITION", "upstream_refused", "code 100: no"));
+  await assert.rejects(
+    templates.createTemplate({ template: notice() }),
+    fails("FAILED_PRECONDITION", "upstream_refused"),
+  );
+  assert.deepEqual(await statuses(), { order_update: "APPROVED" });
+  now = minutesLater(2);
+  listed = [template("order_update"), template("notice", { status: "PENDING" })];
+  answerOf = () => Promise.reject(new ServiceError("UNAVAILABLE", "upstream_unavailable", "WhatsApp did not answer"));
+  await assert.rejects(templates.createTemplate({ template: notice() }), fails("UNAVAILABLE", "upstream_unavailable"));
+  now = minutesLater(1);
+  await until(async () => (await statuses())["notice"] === "PENDING");
+});
+
+test("what cannot be meant is refused here", async () => {
+  const refusals: [call: Promise<unknown>, reason: string][] = [
+    [templates.createTemplate({}), "request_incomplete"],
+    [templates.createTemplate({ template: { ...notice(), componentsJson: Buffer.from("{}") } }), "template_invalid"],
+    [templates.createTemplate({ template: { ...notice(), componentsJson: Buffer.of() } }), "template_invalid"],
+    [templates.editTemplate({ template: key("order_update") }), "template_invalid"],
+    [templates.deleteTemplate({}), "request_incomplete"],
+  ];
+  for (const [call, reason] of refusals) await assert.rejects(call, fails("INVALID_ARGUMENT", reason));
+  assert.deepEqual(asked, []);
 });

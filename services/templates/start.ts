@@ -7,6 +7,7 @@ import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { accountUpstream } from "./account-upstream.ts";
 import type { Config } from "./config.ts";
 import { templatesConsumer } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
@@ -30,8 +31,9 @@ export async function startTemplates({ config, now }: Options) {
   await migrate({ pool: db, schema: "templates", directory: new URL("./migrations/", import.meta.url), log });
   const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "templates", log }));
   const messages = opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log }));
+  const upstream = accountUpstream(messages);
   const sync = opened.use(
-    startSync({ db, messages, now, log, metrics, everyMs: config.SYNC_EVERY_MS, pollMs: config.SYNC_POLL_MS }),
+    startSync({ db, upstream, now, log, metrics, everyMs: config.SYNC_EVERY_MS, pollMs: config.SYNC_POLL_MS }),
   );
   opened.use(
     consume({
@@ -56,7 +58,7 @@ export async function startTemplates({ config, now }: Options) {
     await startGrpc({
       host: config.LISTEN_HOST,
       port: config.GRPC_PORT,
-      services: [templatesServer({ db, sync })],
+      services: [templatesServer({ db, sync, upstream, now })],
       log,
       registry,
     }),

@@ -13,7 +13,11 @@ export type StoredTemplate = AccountTemplateKey & {
   quality: string;
   parameterFormat: string;
   componentsJson: string;
+  rejectedReason: string;
+  statusAt: Date;
   syncedAt: Date | undefined;
+  /** Of the last 30 days, while it was approved. */
+  edits: Date[];
 };
 
 type TemplateRow = {
@@ -26,11 +30,14 @@ type TemplateRow = {
   quality: string;
   parameter_format: string;
   components_json: string;
+  rejected_reason: string;
+  status_at: Date;
   synced_at: Date | null;
+  edits: Date[];
 };
 
 const templateColumns = `t.waba_id, t.name, t.language, t.template_id, t.category, t.status, t.quality, t.parameter_format,
-  t.components_json, a.synced_at`;
+  t.components_json, t.rejected_reason, t.status_at, a.synced_at, t.edits`;
 
 function fromRow(row: TemplateRow): StoredTemplate {
   return {
@@ -43,7 +50,10 @@ function fromRow(row: TemplateRow): StoredTemplate {
     quality: row.quality,
     parameterFormat: row.parameter_format,
     componentsJson: row.components_json,
+    rejectedReason: row.rejected_reason,
+    statusAt: row.status_at,
     syncedAt: row.synced_at ?? undefined,
+    edits: row.edits,
   };
 }
 
@@ -82,6 +92,22 @@ export async function loadTemplatesByKey(
   return rows.map(fromRow);
 }
 
+/** By Meta's id, which no two templates share while they exist. */
+export async function loadTemplateById(db: Queryable, templateId: string): Promise<StoredTemplate | undefined> {
+  const { rows } = await db.query<TemplateRow>({
+    name: "load_template_by_id",
+    text: `
+      select ${templateColumns}
+      from templates.templates t
+      left join templates.accounts a using (waba_id)
+      where t.template_id = $1
+      order by t.status_at desc
+      limit 1`,
+    values: [templateId],
+  });
+  return rows.map(fromRow)[0];
+}
+
 function keyArrays(keys: readonly AccountTemplateKey[]): string[][] {
   return [keys.map(({ wabaId }) => wabaId), keys.map(({ name }) => name), keys.map(({ language }) => language)];
 }
@@ -96,13 +122,15 @@ type ReviewRow = AccountTemplateKey & {
   status_at: Date;
   quality: string;
   quality_at: Date;
+  rejected_reason: string;
 };
 
 // What a reading confirmed is as new as the reading.
 const reviewColumns = `t.waba_id, t.name, t.language, t.category, t.status, t.quality,
   greatest(t.category_at, a.synced_at) as category_at,
   greatest(t.status_at, a.synced_at) as status_at,
-  greatest(t.quality_at, a.synced_at) as quality_at`;
+  greatest(t.quality_at, a.synced_at) as quality_at,
+  t.rejected_reason`;
 
 function toReview(row: ReviewRow): StoredReview {
   return {
@@ -113,6 +141,8 @@ function toReview(row: ReviewRow): StoredReview {
       category: { value: row.category, at: row.category_at },
       status: { value: row.status, at: row.status_at },
       quality: { value: row.quality, at: row.quality_at },
+      // It comes with the status, in lists and in news.
+      rejectedReason: { value: row.rejected_reason, at: row.status_at },
     },
   };
 }
@@ -157,9 +187,10 @@ export async function saveReviews(tx: Queryable, reviews: readonly StoredReview[
       update templates.templates t
       set category = saved.category, category_at = saved.category_at,
         status = saved.status, status_at = saved.status_at,
-        quality = saved.quality, quality_at = saved.quality_at
-      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[], $8::text[], $9::timestamptz[])
-        as saved (waba_id, name, language, category, category_at, status, status_at, quality, quality_at)
+        quality = saved.quality, quality_at = saved.quality_at, rejected_reason = saved.rejected_reason
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[],
+        $8::text[], $9::timestamptz[], $10::text[])
+        as saved (waba_id, name, language, category, category_at, status, status_at, quality, quality_at, rejected_reason)
       where t.waba_id = saved.waba_id and t.name = saved.name and t.language = saved.language`,
     values: [...keyArrays(reviews), ...reviewArrays(reviews)],
   });
@@ -173,6 +204,7 @@ function reviewArrays(reviews: readonly { review: Review }[]): (string | Date)[]
     reviews.map(({ review }) => review.status.at),
     reviews.map(({ review }) => review.quality.value),
     reviews.map(({ review }) => review.quality.at),
+    reviews.map(({ review }) => review.rejectedReason.value),
   ];
 }
 
@@ -182,7 +214,7 @@ export async function upsertTemplates(tx: Queryable, wabaId: string, templates: 
     name: "upsert_templates",
     text: `
       insert into templates.templates as t (waba_id, name, language, category, category_at, status, status_at,
-        quality, quality_at, template_id, parameter_format, components_json, rejected_reason)
+        quality, quality_at, rejected_reason, template_id, parameter_format, components_json)
       select *
       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[],
         $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[])
@@ -202,7 +234,15 @@ export async function upsertTemplates(tx: Queryable, wabaId: string, templates: 
       templates.map(({ templateId }) => templateId),
       templates.map(({ parameterFormat }) => parameterFormat),
       templates.map(({ componentsJson }) => componentsJson),
-      templates.map(({ rejectedReason }) => rejectedReason),
     ],
+  });
+}
+
+/** Of a row that is locked: its edits that count, newest last. */
+export async function saveEdits(tx: Queryable, key: AccountTemplateKey, edits: readonly Date[]): Promise<void> {
+  await tx.query({
+    name: "save_edits",
+    text: "update templates.templates set edits = $4 where waba_id = $1 and name = $2 and language = $3",
+    values: [key.wabaId, key.name, key.language, edits],
   });
 }

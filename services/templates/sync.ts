@@ -1,12 +1,11 @@
 // Reads the templates of business accounts from WhatsApp, through any connected number of the account.
 // Accounts that are due are rows claimed by one copy of the service at a time; a reading that fails is due again soon.
 import { ServiceError } from "#lib/errors.ts";
-import { type Client, createClient } from "#lib/grpc.ts";
 import { type Loop, loop } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
-import { UpstreamService, type UpstreamTemplate } from "#proto/heliograph/connection/v1/upstream_pb.ts";
-import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import type { UpstreamTemplate } from "#proto/heliograph/connection/v1/upstream_pb.ts";
+import type { AccountUpstream } from "./account-upstream.ts";
 import {
   claimDueAccounts,
   insertAccounts,
@@ -24,7 +23,7 @@ import { parseListed } from "./wire.ts";
 
 type Dependencies = {
   db: Pool;
-  messages: Client<typeof MessagesService>;
+  upstream: AccountUpstream;
   now: () => Date;
   log: Log;
   metrics: Metrics;
@@ -103,37 +102,16 @@ async function syncOnce(dependencies: Dependencies, reading: Reading, signal?: A
   }
 }
 
-/** Asks the connected numbers of the account one after the other, until one answers. */
-async function listTemplates(
-  { messages }: Dependencies,
-  wabaId: string,
-  signal?: AbortSignal,
-): Promise<UpstreamTemplate[]> {
-  const { numbers } = await messages.listNumbers({ wabaId }, { ...(signal && { signal }) });
-  const addresses = numbers.flatMap(({ connection }) =>
-    connection?.connected === true && connection.address !== "" ? [connection.address] : [],
-  );
-  let fault = new ServiceError(
-    "FAILED_PRECONDITION",
-    "number_disconnected",
-    `account ${wabaId} has no connected number`,
-  );
-  for (const address of addresses) {
-    try {
-      await using upstream = createClient(UpstreamService, address, { deadlineMs: listDeadlineMs });
-      const list = await upstream.listTemplates({}, { ...(signal && { signal }) });
-      if (list.wabaId === wabaId) return list.templates;
-      fault = new ServiceError(
-        "FAILED_PRECONDITION",
-        "account_mismatch",
-        `a number of account ${wabaId} belongs to ${list.wabaId}`,
-      );
-    } catch (error) {
-      fault = ServiceError.from(error);
-      if (signal?.aborted) break;
-    }
-  }
-  throw fault;
+function listTemplates({ upstream }: Dependencies, wabaId: string, signal?: AbortSignal): Promise<UpstreamTemplate[]> {
+  return upstream.read(wabaId, { deadlineMs: listDeadlineMs, signal }, async (number, options) => {
+    const list = await number.listTemplates({}, options);
+    if (list.wabaId === wabaId) return list.templates;
+    throw new ServiceError(
+      "FAILED_PRECONDITION",
+      "account_mismatch",
+      `a number of account ${wabaId} belongs to ${list.wabaId}`,
+    );
+  });
 }
 
 async function save(
@@ -148,6 +126,8 @@ async function save(
     await insertAccounts(tx, [wabaId], nextAt);
     const [account] = await lockAccounts(tx, [wabaId]);
     if (account === undefined || isNewer(account.syncedAt, listedAt)) return;
+    // A reading may show the time before a change of ours that came meanwhile; the change has made another one due.
+    if (isNewer(account.changedAt, listedAt)) return;
     const plan = planSync(await lockAccountReviews(tx, wabaId), listed, listedAt);
     const vanished = plan.vanished.map((template) => ({ ...template, wabaId }));
     await upsertTemplates(tx, wabaId, plan.upserts);
@@ -156,7 +136,7 @@ async function save(
   });
 }
 
-/** Whether a reading that began later was saved meanwhile. */
-function isNewer(syncedAt: Date | undefined, listedAt: Date): boolean {
-  return syncedAt !== undefined && syncedAt > listedAt;
+/** Whether it happened after the reading began. */
+function isNewer(at: Date | undefined, listedAt: Date): boolean {
+  return at !== undefined && at > listedAt;
 }

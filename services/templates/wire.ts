@@ -33,7 +33,7 @@ export type TemplateSend = { key: AccountTemplateKey; components: Component[] };
 export function parseSend({
   wabaId,
   message,
-}: CheckTemplateMessageRequest | RenderTemplateMessageRequest): TemplateSend {
+}: Pick<CheckTemplateMessageRequest | RenderTemplateMessageRequest, "wabaId" | "message">): TemplateSend {
   const { name = "", language = "", components = [] } = message ?? {};
   return { key: parseFilled({ wabaId, name, language }), components: components.map(toComponent) };
 }
@@ -57,7 +57,8 @@ export function toShape({ parameterFormat, componentsJson }: StoredTemplate): Te
   return readShape(parameterFormat, parseJson(componentsJson));
 }
 
-function parseJson(text: string): unknown {
+/** Undefined if it is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -66,10 +67,11 @@ function parseJson(text: string): unknown {
 }
 
 export function toTemplate(template: StoredTemplate): MessageInitShape<typeof TemplateSchema> {
-  const { componentsJson, syncedAt, ...rest } = template;
+  const { componentsJson, syncedAt, statusAt, edits: _edits, ...rest } = template;
   return {
     ...rest,
     componentsJson: new TextEncoder().encode(componentsJson),
+    statusAt: timestampFromDate(statusAt),
     ...(syncedAt !== undefined && { syncedAt: timestampFromDate(syncedAt) }),
   };
 }
@@ -102,13 +104,13 @@ export function parseListed(template: UpstreamTemplate): Listed | undefined {
 }
 
 /** Meta writes en_US in lists and sends, and en-US in some webhooks. */
-function toLanguage(code: string): string {
+export function toLanguage(code: string): string {
   return code.replaceAll("-", "_");
 }
 
 /** What an event of an account or a number means for templates. */
 export type News =
-  | { kind: "review"; key: AccountTemplateKey; news: ReviewNews; needsSync: boolean }
+  | { kind: "review"; key: AccountTemplateKey; news: readonly ReviewNews[]; needsSync: boolean }
   | { kind: "sync"; wabaId: string }
   | { kind: "connected"; wabaId: string };
 
@@ -117,11 +119,12 @@ const templateNews = z.object({
   message_template_name: z.string().min(1),
   message_template_language: z.string().min(1),
   event: z.string().min(1).optional(),
+  reason: z.string().nullish().catch(undefined),
   new_quality_score: z.string().min(1).optional(),
   new_category: z.string().min(1).optional(),
 });
 
-// A status event says neither why nor with which text; a category notice names the present category as the new one.
+// A status event does not say with which text; a category notice names the present category as the new one.
 const fields = new Set([
   "message_template_status_update",
   "message_template_quality_update",
@@ -140,20 +143,25 @@ export function parseNews(subject: string, data: Uint8Array): News | undefined {
   const value = templateNews.parse(JSON.parse(new TextDecoder().decode(event.valueJson)));
   const name = value.message_template_name;
   const language = toLanguage(value.message_template_language);
-  const change = changeIn(value);
-  if (change === undefined || event.at === undefined) return { kind: "sync", wabaId: event.wabaId };
+  const changes = changesIn(value);
+  const at = event.at && timestampDate(event.at);
+  if (changes.length === 0 || at === undefined) return { kind: "sync", wabaId: event.wabaId };
   return {
     kind: "review",
     key: { wabaId: event.wabaId, name, language },
-    news: { ...change, at: timestampDate(event.at) },
-    needsSync: change.field === "status",
+    news: changes.map((change) => ({ ...change, at })),
+    needsSync: changes.some(({ field }) => field === "status"),
   };
 }
 
 /** Told apart by their keys: a sample of Meta's shows quality news under the field of status news. */
-function changeIn(value: z.infer<typeof templateNews>): Omit<ReviewNews, "at"> | undefined {
-  if (value.new_quality_score !== undefined) return { field: "quality", value: value.new_quality_score };
-  if (value.new_category !== undefined) return { field: "category", value: value.new_category };
-  if (value.event !== undefined) return { field: "status", value: statusAfter(value.event) };
-  return undefined;
+function changesIn(value: z.infer<typeof templateNews>): Omit<ReviewNews, "at">[] {
+  if (value.new_quality_score !== undefined) return [{ field: "quality", value: value.new_quality_score }];
+  if (value.new_category !== undefined) return [{ field: "category", value: value.new_category }];
+  if (value.event === undefined) return [];
+  const rejectedReason = value.event === "REJECTED" ? (value.reason ?? "") : "NONE";
+  return [
+    { field: "status", value: statusAfter(value.event) },
+    { field: "rejectedReason", value: rejectedReason },
+  ];
 }

@@ -1,7 +1,9 @@
 // One attempt to deliver, from the endpoint's queue to what became of it.
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Log } from "#lib/log.ts";
 import { afterFailure, healthy } from "./domain/health.ts";
 import { afterFailedAttempt, type Failure, type Schedule } from "./domain/retry.ts";
+import { validSecrets } from "./domain/secrets.ts";
 import { type Endpoint, type Item, slotsOf } from "./endpoint.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Outcomes } from "./outcomes.ts";
@@ -52,12 +54,15 @@ const averageWeight = 0.1;
 
 async function deliver(attempts: Attempts, endpoint: Endpoint, item: Item): Promise<void> {
   const { sender, metrics, now } = attempts;
-  const { url, secrets, timeoutMs, name } = endpoint.subscription;
+  const { url, timeoutMs, name } = endpoint.subscription;
   const { eventId, attempt, body } = item;
   const startedAt = now();
   const startedMs = performance.now();
   endpoint.underWay += 1;
-  const outcome = await sender.send({ url, secret: secrets[0], eventId, attempt, body, timeoutMs });
+  faultPoint("delivery.post.before");
+  const secrets = validSecrets(endpoint.subscription, startedAt);
+  const outcome = await sender.send({ url, secrets, eventId, attempt, body, timeoutMs });
+  faultPoint("delivery.post.after");
   endpoint.underWay -= 1;
   endpoint.averageMs += averageWeight * (performance.now() - startedMs - endpoint.averageMs);
   metrics.attempts.inc({ subscription: name, outcome: outcome.kind });
@@ -99,7 +104,6 @@ function fail(attempts: Attempts, endpoint: Endpoint, item: Item, { failure, sta
   const next = afterFailedAttempt(tried, schedule, failedAt);
   const dueAt = next.state === "waiting" ? next.dueAt : undefined;
   outcomes.failed({ subscriptionId, deliveryId, attempt, failedAt, status, reason, dueAt });
-  statuses.failed(subscriptionId, failedAt, reason);
   giveBack(attempts, endpoint, queue.leave(item));
   if (dueAt === undefined) {
     endpoint.isBehind = true;
@@ -110,6 +114,7 @@ function fail(attempts: Attempts, endpoint: Endpoint, item: Item, { failure, sta
   const health = afterFailure(endpoint.health, failure, startedAt, schedule.baseMs, failedAt);
   if (health.pause !== undefined && health !== endpoint.health) pause(attempts, endpoint, reason);
   endpoint.health = health;
+  statuses.failed(subscriptionId, failedAt, reason, health.pause?.until);
 }
 
 /** What is held goes back to the table: when the endpoint is well again, the oldest go first. */

@@ -1,6 +1,7 @@
 // News becomes deliveries: one commit for all events of a batch, then straight to the dispatcher. An event that comes again,
 // or that nobody subscribes to, writes nothing.
 import { randomUUID } from "node:crypto";
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Log } from "#lib/log.ts";
 import type { Event } from "#lib/nats.ts";
 import type { Queryable } from "#lib/postgres.ts";
@@ -33,11 +34,13 @@ export function webhooksConsumer({ db, directory, dispatcher, now, log, metrics 
     const startedAt = performance.now();
     const createdAt = now();
     const claimId = randomUUID();
+    faultPoint("deliveries.insert.before");
     const inserted = await insertDeliveries(db, deliveries, claimId, createdAt).catch((error: unknown) => {
       // It may have been committed all the same; the batch comes again, and then finds its rows there already.
       dispatcher.loseClaim(claimId);
       throw error;
     });
+    faultPoint("deliveries.insert.after");
     const fresh = inserted.flatMap(({ position, deliveryId, predecessorId }) => {
       const delivery = deliveries[position];
       if (delivery === undefined) return [];

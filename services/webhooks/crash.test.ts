@@ -21,7 +21,14 @@ after(() => world[Symbol.asyncDispose]());
 async function subscribe(name: string): Promise<void> {
   const url = world.receiver.url(`/${name}`);
   const filter = { events: [], phoneNumberIds: [], wabaIds: [] };
-  const rest = { dialect: "cloud" as const, secrets: [], keepTryingSeconds: 3_600, timeoutMs: 60_000, concurrency: 4 };
+  const rest = {
+    dialect: "cloud" as const,
+    secrets: [],
+    previousSecretsEndAt: undefined,
+    keepTryingSeconds: 3_600,
+    timeoutMs: 60_000,
+    concurrency: 4,
+  };
   await applySubscription(world.pool, { name, url, ...filter, ...rest }, new Date());
 }
 

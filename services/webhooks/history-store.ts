@@ -70,13 +70,18 @@ export async function loadBacklogs(db: Queryable, subscriptionIds: readonly numb
   }));
 }
 
-export async function countDead(db: Queryable, subscriptionId: number): Promise<number> {
-  const { rows } = await db.query<{ dead: number }>({
+/** By subscription id; one without any is missing. */
+export async function countDead(db: Queryable, subscriptionIds: readonly number[]): Promise<Map<number, number>> {
+  const { rows } = await db.query<{ subscription_id: number; dead: number }>({
     name: "count_dead",
-    text: "select count(*) as dead from webhooks.deliveries where subscription_id = $1 and state = 'dead'",
-    values: [subscriptionId],
+    text: `
+      select subscription_id, count(*) as dead
+      from webhooks.deliveries
+      where subscription_id = any ($1::bigint[]) and state = 'dead'
+      group by subscription_id`,
+    values: [subscriptionIds],
   });
-  return rows[0]?.dead ?? 0;
+  return new Map(rows.map(({ subscription_id: subscriptionId, dead }) => [subscriptionId, dead]));
 }
 
 /** Ends what waits since before the given time and is in nobody's hands: an endpoint in a pause is not asked for each of them. */

@@ -55,6 +55,8 @@ CREATE TABLE webhooks.subscriptions (
     last_success_at timestamp with time zone,
     last_failure_at timestamp with time zone,
     last_failure text,
+    previous_secrets_end_at timestamp with time zone,
+    paused_until timestamp with time zone,
     CONSTRAINT subscriptions_concurrency_check CHECK ((concurrency > 0)),
     CONSTRAINT subscriptions_dialect_check CHECK ((dialect = 'cloud'::text)),
     CONSTRAINT subscriptions_events_check CHECK ((events <@ ARRAY['messages'::text, 'statuses'::text, 'account'::text])),

@@ -1,12 +1,12 @@
 // One POST to a customer's URL: signed, bounded in time and in what is read of the answer, never redirected.
 import { Agent, request } from "undici";
-import { sign } from "#dialects/signature.ts";
+import { sign, signStandard } from "#dialects/signature.ts";
 import { type Outcome, parseRetryAfter } from "./domain/retry.ts";
 
 type Post = {
   url: string;
-  /** Undefined: not signed. */
-  secret: string | undefined;
+  /** Newest first; none: not signed. */
+  secrets: readonly string[];
   eventId: string;
   attempt: number;
   body: Buffer;
@@ -35,7 +35,7 @@ export function createSender({ version, now }: { version: string; now: () => Dat
     const response = await request(post.url, {
       dispatcher: agent,
       method: "POST",
-      headers: headersOf(post, userAgent),
+      headers: headersOf(post, userAgent, now()),
       body: post.body,
       signal,
     });
@@ -74,14 +74,23 @@ export function createSender({ version, now }: { version: string; now: () => Dat
   };
 }
 
-function headersOf({ secret, eventId, attempt, body }: Post, userAgent: string): Record<string, string> {
+/** One header has room for the newest secret alone, the other for each. */
+function headersOf({ secrets, eventId, attempt, body }: Post, userAgent: string, now: Date): Record<string, string> {
+  // Without dots, as Standard Webhooks wants an id that stands in signed text.
+  const id = eventId.replaceAll(".", "-");
+  const timestamp = String(Math.floor(now.getTime() / 1_000));
+  const [newest] = secrets;
   return {
     "content-type": "application/json",
     "user-agent": userAgent,
-    // The same for every attempt. Without dots, as Standard Webhooks wants an id that stands in signed text.
-    "webhook-id": eventId.replaceAll(".", "-"),
+    // The same for every attempt.
+    "webhook-id": id,
     "heliograph-attempt": String(attempt),
-    ...(secret !== undefined && { "x-hub-signature-256": sign(secret, body) }),
+    ...(newest !== undefined && {
+      "x-hub-signature-256": sign(newest, body),
+      "webhook-timestamp": timestamp,
+      "webhook-signature": signStandard(secrets, { id, timestamp }, body),
+    }),
   };
 }
 

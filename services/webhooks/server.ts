@@ -6,7 +6,13 @@ import { WebhooksService } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
 import type { Directory } from "./directory.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { countDead, listDeliveries, loadBacklogs } from "./history-store.ts";
-import { applySubscription, listSubscriptions, loadSubscription, removeSubscription } from "./subscription-store.ts";
+import {
+  applySubscription,
+  type Described,
+  describeSubscriptions,
+  loadSubscription,
+  removeSubscription,
+} from "./subscription-store.ts";
 import { parseDeliveryQuery, parseSubscription, toDelivery, toStatus, toSubscription } from "./wire.ts";
 
 type Dependencies = { db: Queryable; directory: Directory; dispatcher: Dispatcher; now: () => Date };
@@ -16,6 +22,17 @@ export function webhooksServer({ db, directory, dispatcher, now }: Dependencies)
   async function learn(): Promise<void> {
     await directory.reload();
     dispatcher.sync();
+  }
+
+  /** With what waits and what was given up, in the order given. */
+  async function statusesOf(described: readonly Described[]) {
+    const ids = described.map(({ subscription }) => subscription.subscriptionId);
+    const [backlogs, dead] = await Promise.all([loadBacklogs(db, ids), countDead(db, ids)]);
+    const waiting = new Map(backlogs.map((backlog) => [backlog.subscriptionId, backlog]));
+    return described.map((one) => {
+      const { subscriptionId } = one.subscription;
+      return toStatus(one, { backlog: waiting.get(subscriptionId), dead: dead.get(subscriptionId) ?? 0 }, now());
+    });
   }
 
   return serve(WebhooksService, {
@@ -33,15 +50,17 @@ export function webhooksServer({ db, directory, dispatcher, now }: Dependencies)
     },
 
     async getSubscription({ name }) {
-      const { subscription, status } = await getSubscription(db, name);
-      const { subscriptionId } = subscription;
-      const [backlogs, dead] = await Promise.all([loadBacklogs(db, [subscriptionId]), countDead(db, subscriptionId)]);
-      return { subscription: toSubscription(subscription), status: toStatus(status, backlogs[0], dead) };
+      const described = await getSubscription(db, name);
+      const [status] = await statusesOf([described]);
+      return { subscription: toSubscription(described.subscription), ...(status !== undefined && { status }) };
     },
 
     async listSubscriptions() {
-      const subscriptions = await listSubscriptions(db);
-      return { subscriptions: subscriptions.map(toSubscription) };
+      const described = await describeSubscriptions(db);
+      return {
+        subscriptions: described.map(({ subscription }) => toSubscription(subscription)),
+        statuses: await statusesOf(described),
+      };
     },
 
     async listDeliveries(request) {

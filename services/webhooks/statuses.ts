@@ -6,7 +6,8 @@ import { saveStatuses, type StatusChange } from "./subscription-store.ts";
 
 export type Statuses = AsyncDisposable & {
   succeeded(subscriptionId: number, at: Date): void;
-  failed(subscriptionId: number, at: Date, reason: string): void;
+  /** `pausedUntil`: the endpoint is left alone until then. */
+  failed(subscriptionId: number, at: Date, reason: string, pausedUntil: Date | undefined): void;
 };
 
 const lingerMs = 500;
@@ -39,7 +40,12 @@ export function createStatuses({ db, log }: { db: Queryable; log: Log }): Status
 
   return {
     succeeded: (subscriptionId, at) => note(subscriptionId, { lastSuccessAt: at }),
-    failed: (subscriptionId, at, reason) => note(subscriptionId, { lastFailureAt: at, lastFailure: reason }),
+    failed: (subscriptionId, at, reason, pausedUntil) =>
+      note(subscriptionId, {
+        lastFailureAt: at,
+        lastFailure: reason,
+        ...(pausedUntil !== undefined && { pausedUntil }),
+      }),
     async [Symbol.asyncDispose]() {
       await last;
       await save();

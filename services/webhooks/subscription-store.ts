@@ -10,7 +10,9 @@ export type SubscriptionSpec = {
   events: EventKind[];
   phoneNumberIds: string[];
   wabaIds: string[];
+  /** Newest first. */
   secrets: string[];
+  previousSecretsEndAt: Date | undefined;
   keepTryingSeconds: number;
   timeoutMs: number;
   concurrency: number;
@@ -22,6 +24,7 @@ export type SubscriptionStatus = {
   lastSuccessAt: Date | undefined;
   lastFailureAt: Date | undefined;
   lastFailure: string | undefined;
+  pausedUntil: Date | undefined;
 };
 
 type Row = {
@@ -33,12 +36,18 @@ type Row = {
   phone_number_ids: string[];
   waba_ids: string[];
   secrets: string[];
+  previous_secrets_end_at: Date | null;
   keep_trying_seconds: number;
   timeout_ms: number;
   concurrency: number;
 };
 
-type StatusRow = Row & { last_success_at: Date | null; last_failure_at: Date | null; last_failure: string | null };
+type StatusRow = Row & {
+  last_success_at: Date | null;
+  last_failure_at: Date | null;
+  last_failure: string | null;
+  paused_until: Date | null;
+};
 
 function fromRow(row: Row): Subscription {
   return {
@@ -50,14 +59,17 @@ function fromRow(row: Row): Subscription {
     phoneNumberIds: row.phone_number_ids,
     wabaIds: row.waba_ids,
     secrets: row.secrets,
+    previousSecretsEndAt: row.previous_secrets_end_at ?? undefined,
     keepTryingSeconds: row.keep_trying_seconds,
     timeoutMs: row.timeout_ms,
     concurrency: row.concurrency,
   };
 }
 
-const columns = `subscription_id, name, url, dialect, events, phone_number_ids, waba_ids, secrets, keep_trying_seconds,
-        timeout_ms, concurrency`;
+const columns = `subscription_id, name, url, dialect, events, phone_number_ids, waba_ids, secrets,
+        previous_secrets_end_at, keep_trying_seconds, timeout_ms, concurrency`;
+
+const statusColumns = "last_success_at, last_failure_at, last_failure, paused_until";
 
 /** Creates it, or replaces what it says; its deliveries stay. */
 export async function applySubscription(db: Queryable, spec: SubscriptionSpec, now: Date): Promise<void> {
@@ -65,11 +77,12 @@ export async function applySubscription(db: Queryable, spec: SubscriptionSpec, n
     name: "apply_subscription",
     text: `
       insert into webhooks.subscriptions (name, url, dialect, events, phone_number_ids, waba_ids, secrets,
-        keep_trying_seconds, timeout_ms, concurrency, created_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        previous_secrets_end_at, keep_trying_seconds, timeout_ms, concurrency, created_at)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       on conflict (name) where removed_at is null do update
       set url = excluded.url, dialect = excluded.dialect, events = excluded.events,
         phone_number_ids = excluded.phone_number_ids, waba_ids = excluded.waba_ids, secrets = excluded.secrets,
+        previous_secrets_end_at = excluded.previous_secrets_end_at,
         keep_trying_seconds = excluded.keep_trying_seconds, timeout_ms = excluded.timeout_ms,
         concurrency = excluded.concurrency`,
     values: [
@@ -80,6 +93,7 @@ export async function applySubscription(db: Queryable, spec: SubscriptionSpec, n
       spec.phoneNumberIds,
       spec.wabaIds,
       spec.secrets,
+      spec.previousSecretsEndAt ?? null,
       spec.keepTryingSeconds,
       spec.timeoutMs,
       spec.concurrency,
@@ -107,28 +121,40 @@ export async function listSubscriptions(db: Queryable): Promise<Subscription[]> 
   return rows.map(fromRow);
 }
 
-export async function loadSubscription(
-  db: Queryable,
-  name: string,
-): Promise<{ subscription: Subscription; status: SubscriptionStatus } | undefined> {
-  const { rows } = await db.query<StatusRow>({
-    name: "load_subscription",
-    text: `
-      select ${columns}, last_success_at, last_failure_at, last_failure
-      from webhooks.subscriptions
-      where name = $1 and removed_at is null`,
-    values: [name],
-  });
-  const [row] = rows;
-  if (row === undefined) return undefined;
+export type Described = { subscription: Subscription; status: SubscriptionStatus };
+
+function toDescribed(row: StatusRow): Described {
   return {
     subscription: fromRow(row),
     status: {
       lastSuccessAt: row.last_success_at ?? undefined,
       lastFailureAt: row.last_failure_at ?? undefined,
       lastFailure: row.last_failure ?? undefined,
+      pausedUntil: row.paused_until ?? undefined,
     },
   };
+}
+
+/** By name, each with its status. */
+export async function describeSubscriptions(db: Queryable): Promise<Described[]> {
+  const { rows } = await db.query<StatusRow>({
+    name: "describe_subscriptions",
+    text: `select ${columns}, ${statusColumns} from webhooks.subscriptions where removed_at is null order by name`,
+    values: [],
+  });
+  return rows.map(toDescribed);
+}
+
+export async function loadSubscription(db: Queryable, name: string): Promise<Described | undefined> {
+  const { rows } = await db.query<StatusRow>({
+    name: "load_subscription",
+    text: `
+      select ${columns}, ${statusColumns}
+      from webhooks.subscriptions
+      where name = $1 and removed_at is null`,
+    values: [name],
+  });
+  return rows.map(toDescribed)[0];
 }
 
 /** Those whose deliveries are still to be deleted. */
@@ -150,7 +176,7 @@ export async function deleteSubscription(db: Queryable, subscriptionId: number, 
   });
 }
 
-export type StatusChange = { lastSuccessAt?: Date; lastFailureAt?: Date; lastFailure?: string };
+export type StatusChange = { lastSuccessAt?: Date; lastFailureAt?: Date; lastFailure?: string; pausedUntil?: Date };
 
 /** By subscription id. Times only move forward. */
 export async function saveStatuses(db: Queryable, changes: ReadonlyMap<number, StatusChange>): Promise<void> {
@@ -164,11 +190,12 @@ export async function saveStatuses(db: Queryable, changes: ReadonlyMap<number, S
         last_failure = case
           when change.failure_at >= coalesce(s.last_failure_at, change.failure_at) then change.failure
           else s.last_failure
-        end
+        end,
+        paused_until = greatest(s.paused_until, change.paused_until)
       from (
         select c.*
-        from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::text[])
-          as c (subscription_id, success_at, failure_at, failure)
+        from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::text[], $5::timestamptz[])
+          as c (subscription_id, success_at, failure_at, failure, paused_until)
         join webhooks.subscriptions held using (subscription_id)
         order by c.subscription_id
         for no key update of held
@@ -179,6 +206,7 @@ export async function saveStatuses(db: Queryable, changes: ReadonlyMap<number, S
       all.map(([, { lastSuccessAt }]) => lastSuccessAt ?? null),
       all.map(([, { lastFailureAt }]) => lastFailureAt ?? null),
       all.map(([, { lastFailure }]) => lastFailure ?? null),
+      all.map(([, { pausedUntil }]) => pausedUntil ?? null),
     ],
   });
 }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { verify } from "#dialects/signature.ts";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { signStandard, verify } from "#dialects/signature.ts";
 import { AccountEventSchema } from "#proto/heliograph/messages/v1/events_pb.ts";
 import { EventKind, type SubscriptionSchema } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
 import { until } from "#test/until.ts";
@@ -125,4 +126,44 @@ test("applied again under its name, a subscription is changed and keeps what wai
     listed.map(({ concurrency, secrets }) => ({ concurrency, secrets })),
     [{ concurrency: 3, secrets: [] }],
   );
+});
+
+test("while a secret is replaced both sign, the newest in the header that has room for one; then the newest alone", async () => {
+  const later = timestampFromDate(new Date(Date.now() + 3_600_000));
+  await using rotated = await subscribe("rotated", { secrets: ["new", "old"], previousSecretsEndAt: later });
+  assert.equal((await rotated.status()).validSecrets, 2);
+  await world.status(newMessage(), "sent");
+  await until(() => rotated.received().length === 1);
+  const { subscription } = await service.webhooks.getSubscription({ name: "rotated" });
+  assert.deepEqual([subscription?.secrets, subscription?.previousSecretsEndAt?.seconds], [[], later.seconds]);
+  const over = timestampFromDate(new Date(Date.now() - 1_000));
+  const url = world.receiver.url("/rotated");
+  await service.webhooks.applySubscription({
+    subscription: { name: "rotated", url, secrets: ["new", "old"], previousSecretsEndAt: over },
+  });
+  await world.status(newMessage(), "sent");
+  await until(() => rotated.received().length === 2);
+  for (const [at, secrets] of [["new", "old"], ["new"]].entries()) {
+    const { headers, body } = rotated.received()[at] ?? assert.fail();
+    const id = String(headers["webhook-id"]);
+    const timestamp = String(headers["webhook-timestamp"]);
+    assert.equal(headers["webhook-signature"], signStandard(secrets, { id, timestamp }, body));
+    assert.ok(verify(["new"], body, String(headers["x-hub-signature-256"])));
+  }
+  assert.equal((await rotated.status()).validSecrets, 1);
+});
+
+test("an endpoint that fails again and again shows its pause, how long it waits and why, in the list, too", async () => {
+  await using failing = await subscribe("failing");
+  world.receiver.answer("/failing", () => ({ status: 429, headers: { "retry-after": "4" } }));
+  await world.status(newMessage(), "sent");
+  await until(async () => (await failing.status()).pausedUntil !== undefined);
+  const { subscriptions, statuses } = await service.webhooks.listSubscriptions({});
+  const status = statuses[subscriptions.findIndex(({ name }) => name === "failing")];
+  assert.deepEqual([status?.waiting, status?.lastFailure], [1n, "HTTP 429"]);
+  assert.ok(status?.oldestWaitingAt);
+  world.receiver.answer("/failing", () => 200);
+  await until(async () => (await failing.status()).lastSuccessAt !== undefined);
+  const after = await failing.status();
+  assert.deepEqual([after.pausedUntil, after.waiting, after.dead], [undefined, 0n, 0n]);
 });

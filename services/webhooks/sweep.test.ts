@@ -28,7 +28,14 @@ beforeEach(() => db.query("truncate webhooks.deliveries, webhooks.failed_attempt
 
 async function subscribe(): Promise<number> {
   const filter = { events: [], phoneNumberIds: [], wabaIds: [] };
-  const spec = { name: "crm", url: "http://x/", dialect: "cloud" as const, ...filter, secrets: [] };
+  const spec = {
+    name: "crm",
+    url: "http://x/",
+    dialect: "cloud" as const,
+    ...filter,
+    secrets: [],
+    previousSecretsEndAt: undefined,
+  };
   await applySubscription(db, { ...spec, keepTryingSeconds: 345_600, timeoutMs: 1_000, concurrency: 1 }, start);
   const [subscription] = await listSubscriptions(db);
   assert.ok(subscription);

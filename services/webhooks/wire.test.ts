@@ -15,6 +15,7 @@ test("a subscription that says little gets the defaults", () => {
     phoneNumberIds: [],
     wabaIds: [],
     secrets: [],
+    previousSecretsEndAt: undefined,
     keepTryingSeconds: 345_600,
     timeoutMs: 15_000,
     concurrency: 16,

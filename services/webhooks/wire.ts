@@ -1,6 +1,6 @@
 // Proto to checked input, values to proto.
 import { create } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
 import {
   DeliverySchema,
@@ -14,9 +14,11 @@ import {
   type Subscription as SubscriptionMessage,
   type SubscriptionStatus as SubscriptionStatusMessage,
 } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
+import { pauseOf } from "./domain/health.ts";
 import type { EventKind } from "./domain/matching.ts";
+import { validSecrets } from "./domain/secrets.ts";
 import type { Backlog, Delivery, DeliveryState } from "./history-store.ts";
-import type { SubscriptionSpec, SubscriptionStatus } from "./subscription-store.ts";
+import type { Described, SubscriptionSpec } from "./subscription-store.ts";
 
 const kindToProto = {
   messages: EventKindEnum.MESSAGES,
@@ -79,6 +81,7 @@ export function parseSubscription(message: SubscriptionMessage | undefined): Sub
     phoneNumberIds: parseIds(name, "phone_number_ids", message.phoneNumberIds),
     wabaIds: parseIds(name, "waba_ids", message.wabaIds),
     secrets: message.secrets,
+    previousSecretsEndAt: message.previousSecretsEndAt && timestampDate(message.previousSecretsEndAt),
     keepTryingSeconds: within(
       name,
       "keep_trying_seconds",
@@ -144,22 +147,25 @@ export function toSubscription(spec: SubscriptionSpec): SubscriptionMessage {
     keepTryingSeconds: spec.keepTryingSeconds,
     timeoutMs: spec.timeoutMs,
     concurrency: spec.concurrency,
+    ...timestamps({ previousSecretsEndAt: spec.previousSecretsEndAt }),
   });
 }
 
 export function toStatus(
-  status: SubscriptionStatus,
-  backlog: Backlog | undefined,
-  dead: number,
+  { subscription, status }: Described,
+  { backlog, dead }: { backlog: Backlog | undefined; dead: number },
+  now: Date,
 ): SubscriptionStatusMessage {
   return create(SubscriptionStatusSchema, {
     waiting: BigInt(backlog?.waiting ?? 0),
     dead: BigInt(dead),
+    validSecrets: validSecrets(subscription, now).length,
     lastFailure: status.lastFailure ?? "",
     ...timestamps({
       oldestWaitingAt: backlog?.oldestWaitingAt,
       lastSuccessAt: status.lastSuccessAt,
       lastFailureAt: status.lastFailureAt,
+      pausedUntil: pauseOf(status, now),
     }),
   });
 }

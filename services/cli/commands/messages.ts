@@ -13,6 +13,8 @@ import { json, list, table } from "../render.ts";
 import { laneWord, stateWord, timeText } from "../wire.ts";
 
 const largestPage = 200;
+// The ledger counts no further, for one message and in lists.
+const mostAhead = { alone: 1_000, listed: 100 };
 
 export async function listMessages(filter: Filter, context: Context): Promise<number> {
   const messages = await loadMessages(filter, context);
@@ -54,7 +56,7 @@ function listText(messages: readonly Message[]): string {
     { title: "number", of: ({ phoneNumberId }) => phoneNumberId },
     { title: "to", of: ({ recipient }) => recipient },
     { title: "state", of: ({ state }) => stateWord(state) },
-    { title: "why", of: whyOf },
+    { title: "why", of: (message) => heldBy(message, mostAhead.listed) || whyOf(message) },
     { title: "template", of: ({ templateName }) => templateName },
     { title: "campaign", of: ({ campaign }) => campaign },
   ]);
@@ -78,6 +80,7 @@ function messageText(message: Message): string {
     ["to", message.recipient],
     ["state", stateWord(message.state)],
     ["why", whyOf(message)],
+    ["held by", heldBy(message, mostAhead.alone)],
     ["lane", laneWord(message.lane)],
     ["campaign", message.campaign],
     ["template", message.templateName],
@@ -109,6 +112,14 @@ function historyText({ history }: Message): string {
 
 function numberText(value: number | bigint): string {
   return Number(value) === 0 ? "" : String(value);
+}
+
+/** What keeps it from being sent, as it was when it was asked for. */
+function heldBy({ hold }: Message, most: number): string {
+  if (hold === undefined) return "";
+  const { reason, until, ahead } = hold;
+  if (ahead > 0) return `${reason}: ${ahead}${ahead >= most ? "+" : ""} ahead`;
+  return until === undefined ? reason : `${reason} until ${timeText(until)}`;
 }
 
 /** Our word, and WhatsApp's error where there is one. */

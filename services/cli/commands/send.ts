@@ -20,7 +20,8 @@ export async function send(options: SendOptions, context: Context): Promise<numb
   return exitCodes.ok;
 }
 
-function bodyOf({ to, message }: SendOptions): object {
+/** As a client of the Cloud API writes it. */
+export function bodyOf({ to, message }: Pick<SendOptions, "to" | "message">): object {
   const common = { messaging_product: "whatsapp", to: `+${to}`, type: message.kind };
   switch (message.kind) {
     case "text":

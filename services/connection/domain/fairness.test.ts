@@ -4,11 +4,12 @@ import { test } from "node:test";
 import { createLanes, type Lane, type Queued } from "./lanes.ts";
 import { createNumberPace } from "./pace.ts";
 
-type Gone = Queued & { goneAtMs: number };
+type Coming = Queued & { acceptedAtMs: number };
+type Gone = Coming & { goneAtMs: number };
 
 /** Sends as the scheduler does, looking each 5 ms; what is accepted later is not there before. */
-function simulate(messages: readonly Queued[], rate: number, untilMs: number): Gone[] {
-  const lanes = createLanes<Queued>();
+function simulate(messages: readonly Coming[], rate: number, untilMs: number): Gone[] {
+  const lanes = createLanes<Coming>();
   const pace = createNumberPace(rate);
   const coming = messages.toSorted((a, b) => a.acceptedAtMs - b.acceptedAtMs);
   const gone: Gone[] = [];
@@ -31,9 +32,10 @@ function simulate(messages: readonly Queued[], rate: number, untilMs: number): G
   return gone;
 }
 
-function many(lane: Lane, count: number, acceptedAtMs: (at: number) => number): Queued[] {
+function many(lane: Lane, count: number, acceptedAtMs: (at: number) => number): Coming[] {
   return Array.from({ length: count }, (_, at) => ({
     messageId: `${lane}${String(at).padStart(6, "0")}`,
+    seq: at,
     recipient: String(at),
     lane,
     acceptedAtMs: acceptedAtMs(at),

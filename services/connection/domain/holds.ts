@@ -1,38 +1,40 @@
-// Keeps the order of a recipient's messages when one was put back into the ledger: until it is due, those behind it are put back too.
-// A key is a recipient within a lane; times are wall-clock ms, as the ledger's due times are.
+// Keeps the order of a recipient's messages when one is put back. The ledger holds what is behind a waiting message, and memory
+// lets go of it; what a claim brings that was asked before the ledger knew of the wait is the gap that is closed here.
+// A key is a recipient within a lane. Claims are asked one at a time.
 import { isBefore, type Place } from "./lanes.ts";
 
-type Member = Place & { untilMs: number };
-
-type Hold = { gapMs: number; members: Member[] };
+/** `seenBy`: the first claim whose answer takes the wait into account, once it is written. */
+type Hold = { key: string; place: Place; seenBy: number };
 
 export type Holds = {
-  /** The message leaves memory until then. Each one behind it becomes due another `gapMs` later. */
-  putBack(key: string, place: Place, untilMs: number, gapMs: number): void;
-  /** Until when a message must be put back itself to stay behind an earlier one; undefined: it may go. */
-  behind(key: string, place: Place, nowMs: number): { untilMs: number; gapMs: number } | undefined;
+  /** The message leaves memory; the ledger does not know yet. */
+  putBack(key: string, place: Place): void;
+  /** The ledger knows. */
+  written(messageId: string): void;
+  /** A claim is asked. Those that were asked before it have been answered or have failed. */
+  claim(): void;
+  /** Whether a message that the claim brought is behind one of whose wait its answer may not know. */
+  isBehind(key: string, place: Place): boolean;
+  /** The next claim's answer will know of every wait. */
+  areWritten(): boolean;
 };
 
-/** Over the limit the oldest hold is forgotten, which costs that recipient's order only. */
-export function createHolds(limit = 20_000): Holds {
+export function createHolds(): Holds {
   const holds = new Map<string, Hold>();
+  let claims = 0;
   return {
-    putBack(key, { messageId, acceptedAtMs }, untilMs, gapMs) {
-      const others = (holds.get(key)?.members ?? []).filter((member) => member.messageId !== messageId);
-      holds.set(key, { gapMs, members: [...others, { messageId, acceptedAtMs, untilMs }] });
-      for (const oldest of holds.keys()) {
-        if (holds.size <= limit) break;
-        holds.delete(oldest);
-      }
+    putBack(key, place) {
+      holds.set(place.messageId, { key, place, seenBy: Number.POSITIVE_INFINITY });
     },
-    behind(key, place, nowMs) {
-      const hold = holds.get(key);
-      if (hold === undefined) return undefined;
-      hold.members = hold.members.filter(({ untilMs }) => untilMs > nowMs);
-      if (hold.members.length === 0) holds.delete(key);
-      const earlier = hold.members.filter((member) => isBefore(member, place));
-      if (earlier.length === 0) return undefined;
-      return { untilMs: Math.max(...earlier.map(({ untilMs }) => untilMs)) + hold.gapMs, gapMs: hold.gapMs };
+    written(messageId) {
+      const hold = holds.get(messageId);
+      if (hold !== undefined) hold.seenBy = claims + 1;
     },
+    claim() {
+      claims += 1;
+      for (const [messageId, { seenBy }] of holds) if (seenBy <= claims) holds.delete(messageId);
+    },
+    areWritten: () => [...holds.values()].every(({ seenBy }) => Number.isFinite(seenBy)),
+    isBehind: (key, place) => [...holds.values()].some((hold) => hold.key === key && isBefore(hold.place, place)),
   };
 }

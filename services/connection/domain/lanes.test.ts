@@ -5,7 +5,7 @@ import { createLanes, type Lane, type Queued } from "./lanes.ts";
 type Item = Queued & { isReady: boolean };
 
 function item(messageId: string, recipient: string, changes: Partial<Item> = {}): Item {
-  return { messageId, recipient, lane: "reply", acceptedAtMs: 0, isReady: true, ...changes };
+  return { messageId, recipient, lane: "reply", seq: 0, isReady: true, ...changes };
 }
 
 /** Everything that goes, in order, while nothing finishes. */
@@ -23,12 +23,7 @@ function startAll(items: readonly Item[], isOpen: (lane: Lane) => boolean = () =
 
 const cases: [sentence: string, items: Item[], started: string[]][] = [
   ["nothing waits, nothing goes", [], []],
-  [
-    "messages go in the order of acceptance",
-    [item("b", "1", { acceptedAtMs: 2 }), item("a", "2", { acceptedAtMs: 1 })],
-    ["a", "b"],
-  ],
-  ["of two accepted in the same millisecond the lower id goes first", [item("b", "1"), item("a", "2")], ["a", "b"]],
+  ["messages go in the order of acceptance", [item("b", "1", { seq: 2 }), item("a", "2", { seq: 1 })], ["a", "b"]],
   ["a recipient has one in flight", [item("a", "1"), item("b", "1"), item("c", "2")], ["a", "c"]],
   [
     "a message that is not ready holds back its own recipient only",
@@ -67,7 +62,7 @@ test("the next of a recipient goes when the first is finished", () => {
 test("with both lanes full, eight replies go for each of bulk, evenly spread", () => {
   const items = ["reply", "bulk"].flatMap((lane) =>
     Array.from({ length: 90 }, (_, at) =>
-      item(`${lane} ${at}`, String(at), { lane: lane === "bulk" ? "bulk" : "reply", acceptedAtMs: at }),
+      item(`${lane} ${at}`, String(at), { lane: lane === "bulk" ? "bulk" : "reply", seq: at }),
     ),
   );
   const started = startAll(items).slice(0, 90);
@@ -79,6 +74,23 @@ test("with both lanes full, eight replies go for each of bulk, evenly spread", (
 test("a lane that is alone takes everything", () => {
   const items = Array.from({ length: 20 }, (_, at) => item(`b${at}`, String(at), { lane: "bulk" }));
   assert.equal(startAll(items).length, 20);
+});
+
+test("what waits behind a message can be let go", () => {
+  const lanes = createLanes<Item>();
+  const first = item("a", "1", { seq: 2 });
+  const others = [
+    item("before", "1", { seq: 1 }),
+    item("behind", "1", { seq: 3 }),
+    item("other user", "2", { seq: 4 }),
+    item("other lane", "1", { seq: 5, lane: "bulk" }),
+  ];
+  for (const one of others) lanes.add(one);
+  lanes.removeBehind(first);
+  assert.deepEqual(
+    others.filter((one) => !lanes.has(one)).map(({ messageId }) => messageId),
+    ["behind"],
+  );
 });
 
 test("sizes count what waits, not what is in flight", () => {

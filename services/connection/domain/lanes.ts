@@ -3,15 +3,14 @@
 
 export type Lane = "reply" | "bulk";
 
-/** Where a message stands in the order of its lane. */
-export type Place = { messageId: string; acceptedAtMs: number };
+/** Where a message stands in the order of its lane: the ledger's order of acceptance, which no clock can turn round. */
+export type Place = { messageId: string; seq: number };
 
 export type Queued = Place & { lane: Lane; recipient: string };
 
-/** Whether `a` was accepted before `b`. Message ids are ordered by time and settle a tie. */
+/** Whether `a` was accepted before `b`. */
 export function isBefore(a: Place, b: Place): boolean {
-  if (a.acceptedAtMs !== b.acceptedAtMs) return a.acceptedAtMs < b.acceptedAtMs;
-  return a.messageId < b.messageId;
+  return a.seq < b.seq;
 }
 
 /** One recipient within one lane: what order is kept for. */
@@ -23,6 +22,10 @@ export type Lanes<Item extends Queued> = {
   add(item: Item): void;
   /** Takes a message out that will not go over the wire from here. */
   remove(item: Item): void;
+  /** Takes out what waits behind the item, to the same recipient in its lane. */
+  removeBehind(item: Item): void;
+  /** Whether it waits here. */
+  has(item: Item): boolean;
   /**
    * The next message that may go, or undefined. Passes over recipients that have one in flight or whose first message is not ready.
    * When both lanes have one, eight replies go for each of bulk.
@@ -42,6 +45,7 @@ const total = weights.reply + weights.bulk;
 export function createLanes<Item extends Queued>(): Lanes<Item> {
   const queues: Record<Lane, Item[]> = { reply: [], bulk: [] };
   const credits: Record<Lane, number> = { reply: 0, bulk: 0 };
+  const waiting = new Set<Item>();
   const inFlight = new Set<string>();
 
   function first(lane: Lane, isReady: (item: Item) => boolean): Item | undefined {
@@ -55,17 +59,24 @@ export function createLanes<Item extends Queued>(): Lanes<Item> {
   }
 
   function remove(item: Item): void {
+    if (!waiting.delete(item)) return;
     const at = queues[item.lane].indexOf(item);
-    if (at >= 0) queues[item.lane].splice(at, 1);
+    queues[item.lane].splice(at, 1);
   }
 
   return {
     add(item) {
       const queue = queues[item.lane];
-      const after = queue.findLastIndex((other) => isBefore(other, item));
+      const after = queue.findLastIndex((other) => !isBefore(item, other));
       queue.splice(after + 1, 0, item);
+      waiting.add(item);
     },
     remove,
+    removeBehind(item) {
+      const isBehind = (other: Item): boolean => other.recipient === item.recipient && isBefore(item, other);
+      for (const other of queues[item.lane].filter(isBehind)) remove(other);
+    },
+    has: (item) => waiting.has(item),
     next(isReady, isOpen) {
       const reply = isOpen("reply") ? first("reply", isReady) : undefined;
       const bulk = isOpen("bulk") ? first("bulk", isReady) : undefined;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Clocks, remainingMs } from "./lease-clock.ts";
+import { type Clocks, mayGoOnWire, remainingMs } from "./lease-clock.ts";
 
 const renewedAt: Clocks = { monotonicMs: 1_000, wallMs: 1_700_000_000_000 };
 
@@ -20,4 +20,15 @@ const cases: [sentence: string, now: Clocks, remaining: number][] = [
 
 for (const [sentence, now, remaining] of cases) {
   test(sentence, () => assert.equal(remainingMs({ renewedAt, stopAfterMs: 10_000 }, now), remaining));
+}
+
+const wireCases: [sentence: string, leaseRemainingMs: number, now: Clocks, may: boolean][] = [
+  ["under a good lease a message goes", 1, later(0, 0), true],
+  ["without a good lease none goes", 0, later(0, 0), false],
+  ["what was begun long ago does not go, however good the lease", 9_000, later(10_000, 10_000), false],
+  ["what was begun before the machine slept does not go", 9_000, later(5, 20_000), false],
+];
+
+for (const [sentence, leaseRemainingMs, now, may] of wireCases) {
+  test(sentence, () => assert.equal(mayGoOnWire(leaseRemainingMs, renewedAt, now), may));
 }

@@ -15,3 +15,18 @@ export function elapsedMs(since: Clocks, now: Clocks): number {
 export function remainingMs({ renewedAt, stopAfterMs }: LeaseTime, now: Clocks): number {
   return Math.max(0, stopAfterMs - elapsedMs(renewedAt, now));
 }
+
+// After that the ledger may soon call the message unknown, so it must not go any more.
+const onWireWithinMs = 10_000;
+
+/** The last look before the first byte: of a message whose Begin was asked at `begunAt`. */
+export function mayGoOnWire(leaseRemainingMs: number, begunAt: Clocks, now: Clocks): boolean {
+  return leaseRemainingMs > 0 && elapsedMs(begunAt, now) < onWireWithinMs;
+}
+
+const retryShare = 10;
+
+/** How long after a renewal that failed the next one is tried. */
+export function renewRetryMs(renewEveryMs: number): number {
+  return renewEveryMs / retryShare;
+}

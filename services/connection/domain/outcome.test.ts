@@ -71,7 +71,7 @@ const cases: [sentence: string, wire: Wire, outcome: string][] = [
   ["104 is the same", refusal(401, 104), "wait token_refused number 30 300"],
   ["0 is the same", refusal(401, 0), "wait token_refused number 30 300"],
   [
-    "133010: registered elsewhere, the number rests long",
+    "133010: not registered, or elsewhere: the number rests long",
     refusal(400, 133_010),
     "wait number_not_registered number 300 3600",
   ],
@@ -93,13 +93,19 @@ const cases: [sentence: string, wire: Wire, outcome: string][] = [
 for (const [sentence, wire, outcome] of cases) test(sentence, () => assert.equal(briefly(wire), outcome));
 
 const looks: [sentence: string, look: Look, event: string | undefined][] = [
-  ["a connected number is fine", { kind: "read", status: "CONNECTED", throughputLevel: "HIGH" }, "answer"],
-  ["so is one that says nothing of it", { kind: "read", status: "", throughputLevel: "" }, "answer"],
+  ["a connected number is fine", { kind: "read", status: "CONNECTED", throughputLevel: "HIGH" }, "registered"],
+  ["so is one that says nothing of it", { kind: "read", status: "", throughputLevel: "" }, "registered"],
   [
-    "an unregistered one is in conflict",
+    "one that was never registered, or is not any more, is in trouble",
     { kind: "read", status: "DISCONNECTED", throughputLevel: "" },
     "trouble number_not_registered",
   ],
+  [
+    "so is one that was moved away",
+    { kind: "read", status: "MIGRATED", throughputLevel: "" },
+    "trouble number_migrated",
+  ],
+  ["and one that this process has just deregistered", { kind: "deregistered" }, "trouble number_not_registered"],
   ["a refused token is trouble", refusal(401, 190), "trouble token_refused"],
   ["another refusal is an answer", refusal(400, 100), "answer"],
   ["an upstream that is down is trouble", { kind: "not_sent", cause: "not_connected" }, "trouble upstream_unreachable"],

@@ -45,12 +45,13 @@ const callLimit = { scope: "number", backoff: seconds(60, 2, 3_600), estimated: 
 // The quotas are of hours and at most a day: an estimate above that is a fault of its own.
 const longestRegainMs = 24 * 60 * 60 * 1_000;
 const tokenRefused: WaitRule = { reason: "token_refused", scope: "number", backoff: seconds(30, 2, 300) };
-// Another client has the number. Sending on would evict that one, and it us.
+// It was never registered, or another client has it: sending on would evict that one, and it us.
 const notRegistered: WaitRule = {
   reason: "number_not_registered",
   scope: "number",
   backoff: seconds(300, 2, 3_600),
 };
+const migrated: WaitRule = { ...notRegistered, reason: "number_migrated" };
 const throttled: WaitRule = {
   reason: "throughput_reached",
   scope: "message",
@@ -124,14 +125,19 @@ export function toStandingEvent(outcome: Outcome): StandingEvent | undefined {
   }
 }
 
-/** What came of reading the number itself: Meta's words where it could be read (empty where absent), else what the wire showed. */
-export type Look = { kind: "read"; status: string; throughputLevel: string } | Wire;
+/**
+ * What came of reading the number itself: Meta's words where it could be read (empty where absent), else what the wire showed.
+ * `deregistered`: it was just done through this process.
+ */
+export type Look = { kind: "read"; status: string; throughputLevel: string } | { kind: "deregistered" } | Wire;
 
-// Of a number that cannot send from here until it is registered again.
-const unregistered: ReadonlySet<string> = new Set(["PENDING", "DISCONNECTED", "MIGRATED", "DELETED", "UNVERIFIED"]);
+// Of a number that cannot send from here until it is registered.
+const unregistered: ReadonlySet<string> = new Set(["PENDING", "DISCONNECTED", "DELETED", "UNVERIFIED"]);
 
 /** What a look says of the number's standing, when no message is there to show it. */
 export function decideLook(look: Look): StandingEvent | undefined {
+  if (look.kind === "deregistered") return toStandingEvent(toWait(notRegistered));
   if (look.kind !== "read") return toStandingEvent(decideOutcome(look));
-  return unregistered.has(look.status) ? toStandingEvent(toWait(notRegistered)) : { event: "answer" };
+  if (look.status === "MIGRATED") return toStandingEvent(toWait(migrated));
+  return unregistered.has(look.status) ? toStandingEvent(toWait(notRegistered)) : { event: "registered" };
 }

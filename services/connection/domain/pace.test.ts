@@ -151,6 +151,15 @@ test("the burst is whole at any reading of the clock", () => {
   }
 });
 
+test("a plan has each message behind the earlier ones to its user, and takes nothing", () => {
+  const pairs = createPairPaces();
+  for (let count = 0; count < 43; count += 1) pairs.take("1", 1_000);
+  const planned = ["1", "2", "1", "1", "1"];
+  assert.deepEqual(pairs.plan(planned, 1_000), [0, 0, 0, 6_000, 12_000]);
+  assert.deepEqual(pairs.plan(planned, 1_000), [0, 0, 0, 6_000, 12_000]);
+  assert.equal(pairs.waitMs("1", 1_000), 0);
+});
+
 test("a user whose bucket is full again is forgotten, and the memory has an end", () => {
   const pairs = createPairPaces(100);
   for (let user = 0; user < 1_000; user += 1) pairs.take(String(user), user);

@@ -90,6 +90,8 @@ export const pairBucket = { burst: 45, intervalMs: 6_000 } satisfies Bucket;
 export type PairPaces = {
   /** How long this user has to wait for the next message; 0: not at all. */
   waitMs(recipient: string, nowMs: number): number;
+  /** The waits of messages that would go in this order, each behind the earlier ones to its user. Takes nothing. */
+  plan(recipients: readonly string[], nowMs: number): number[];
   take(recipient: string, nowMs: number): void;
   /** Users remembered; one whose bucket is full again is forgotten first. */
   size(): number;
@@ -100,6 +102,14 @@ export function createPairPaces(limit = 20_000): PairPaces {
   const fullAtMs = new Map<string, number>();
   return {
     waitMs: (recipient, nowMs) => bucketWaitMs(fullAtMs.get(recipient) ?? 0, nowMs, pairBucket),
+    plan(recipients, nowMs) {
+      const planned = new Map<string, number>();
+      return recipients.map((recipient) => {
+        const full = planned.get(recipient) ?? fullAtMs.get(recipient) ?? 0;
+        planned.set(recipient, bucketAfter(full, nowMs, pairBucket.intervalMs));
+        return bucketWaitMs(full, nowMs, pairBucket);
+      });
+    },
     take(recipient, nowMs) {
       const next = bucketAfter(fullAtMs.get(recipient) ?? 0, nowMs, pairBucket.intervalMs);
       fullAtMs.delete(recipient);

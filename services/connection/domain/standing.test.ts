@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextStanding, openStanding, type Standing, type StandingEvent, toWord } from "./standing.ts";
+import {
+  nextStanding,
+  openStanding,
+  type Standing,
+  type StandingEvent,
+  toTold,
+  toWord,
+  withHistory,
+} from "./standing.ts";
 
 const trouble: StandingEvent = {
   event: "trouble",
@@ -16,6 +24,7 @@ const lost: StandingEvent = { event: "lost" };
 const answer: StandingEvent = { event: "answer" };
 const time: StandingEvent = { event: "time" };
 const tokenChanged: StandingEvent = { event: "token_changed" };
+const registered: StandingEvent = { event: "registered" };
 
 const nowMs = 100_000;
 const resting: Standing = { state: "resting", reason: "token_refused", failures: 2, untilMs: nowMs + 1 };
@@ -55,12 +64,33 @@ const cases: [sentence: string, before: Standing, event: StandingEvent, after: S
     tokenChanged,
     { ...resting, reason: "maintenance" },
   ],
+  ["the news that the number is registered ends no other rest", resting, registered, resting],
+  [
+    "but that for a missing registration",
+    { ...resting, reason: "number_not_registered" },
+    registered,
+    { ...probing, reason: "number_not_registered" },
+  ],
+  [
+    "and for a number that was moved away",
+    { ...resting, reason: "number_migrated" },
+    registered,
+    { ...probing, reason: "number_migrated" },
+  ],
+  ["a probing number that is registered opens", probing, registered, openStanding],
+  ["an open number stays open with it", openStanding, registered, openStanding],
   ["a probe that is answered opens", probing, answer, openStanding],
   [
     "a probe that meets trouble rests longer",
     probing,
     trouble,
     { state: "resting", reason: "token_refused", failures: 3, untilMs: nowMs + 120_000 },
+  ],
+  [
+    "another trouble begins with its own first rest",
+    probing,
+    brief,
+    { state: "resting", reason: "upstream_unreachable", failures: 1, untilMs: nowMs + 500 },
   ],
   [
     "so does one that is lost",
@@ -76,7 +106,9 @@ for (const [sentence, before, event, after] of cases) {
 }
 
 const words: [reason: string, word: string][] = [
-  ["number_not_registered", "conflict"],
+  ["number_not_registered", "not_registered"],
+  ["registered_elsewhere", "conflict"],
+  ["number_migrated", "conflict"],
   ["token_refused", "token_refused"],
   ["upstream_unreachable", "upstream_away"],
   ["upstream_silent", "upstream_away"],
@@ -90,6 +122,17 @@ for (const [reason, word] of words) {
     assert.equal(toWord({ state: "probing", reason, failures: 1 }), word);
   });
 }
+
+test("a number that was registered and is not any more was taken by another client", () => {
+  const trouble: StandingEvent = {
+    event: "trouble",
+    reason: "number_not_registered",
+    backoff: { firstMs: 1, factor: 1, maxMs: 1 },
+  };
+  assert.deepEqual(withHistory(trouble, true), { ...trouble, reason: "registered_elsewhere" });
+  assert.equal(withHistory(trouble, false), trouble);
+  assert.equal(withHistory(time, true), time);
+});
 
 test("a number that sends has no word", () => {
   assert.equal(toWord({ state: "open", losses: 9 }), "");
@@ -112,4 +155,20 @@ test("a conflict is looked at after 5 minutes, then twice as late each time, at 
     standing = nextStanding(standing, time, now, 0);
   }
   assert.deepEqual(rests, [5, 10, 20, 40, 60, 60]);
+});
+
+test("the ledger is told why nothing goes and, by the wall clock, until when", () => {
+  const now = new Date("2026-03-02T10:00:00Z");
+  const resting = { state: "resting", reason: "account_call_limit", failures: 1, untilMs: 61_000 } as const;
+  assert.deepEqual(toTold(resting, 1_000, now), {
+    standing: "",
+    restReason: "account_call_limit",
+    restsUntil: new Date("2026-03-02T10:01:00Z"),
+  });
+  assert.deepEqual(toTold({ state: "probing", reason: "token_refused", failures: 1 }, 1_000, now), {
+    standing: "token_refused",
+    restReason: "token_refused",
+    restsUntil: undefined,
+  });
+  assert.deepEqual(toTold(openStanding, 1_000, now), { standing: "", restReason: "", restsUntil: undefined });
 });

@@ -2,17 +2,18 @@
 // What depends on the moment (window, limits, price) is decided later and comes back as a failed status.
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { laneOf } from "#admission/domain/lane.ts";
 import { isCloudReason } from "#dialects/cloud-errors.ts";
 import { type ParsedSend, parseSend } from "#dialects/cloud-send.ts";
 import { fromWamid, toWamid } from "#dialects/message-id.ts";
 import { ServiceError } from "#lib/errors.ts";
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Client } from "#lib/grpc.ts";
 import { withRemoteSpan } from "#lib/telemetry.ts";
 import type { TemplateMessage } from "#proto/heliograph/messages/v1/content_pb.ts";
 import { Lane, type MessagesService, type Number as PhoneNumber } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import { authenticate } from "../authenticate.ts";
-import { laneOf } from "../domain/lane.ts";
 import { cloudFault } from "../errors.ts";
 import type { Numbers } from "../numbers.ts";
 import { jsonBody, rawBody } from "../request-body.ts";
@@ -92,7 +93,9 @@ async function send(
       idempotency: { key: headers.idempotencyKey, bodyHash: createHash("sha256").update(body).digest() },
     }),
   };
+  faultPoint("call.send.before");
   const { messageId } = await withRetries(() => messages.send(request, { deadlineMs: tryDeadlineMs }));
+  faultPoint("call.send.after");
   return {
     messaging_product: "whatsapp",
     contacts: [{ input: toInput, wa_id: to }],

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { parseWebhook } from "#dialects/cloud-webhook-in.ts";
 import { verify } from "#dialects/signature.ts";
 import { readSecretFile } from "#lib/config.ts";
+import { faultPoint } from "#lib/fault-points.ts";
 import type { Client } from "#lib/grpc.ts";
 import type { Log } from "#lib/log.ts";
 import { withRemoteSpan } from "#lib/telemetry.ts";
@@ -61,7 +62,9 @@ async function ingest(dependencies: MetaWebhookDependencies, request: FastifyReq
   const news = parseWebhook(body, now());
   const counts = countsOf(news);
   if (counts.every(([, count]) => count === 0)) return;
+  faultPoint("call.ingest.before");
   await withRetries(() => messages.ingest(news, { deadlineMs: tryDeadlineMs }));
+  faultPoint("call.ingest.after");
   for (const [kind, count] of counts) if (count > 0) metrics.ingested.inc({ kind }, count);
   if (news.unparsed.length > 0) report(dependencies.log, request.id, news);
 }

@@ -24,6 +24,7 @@ function termOf(event: Event): number {
       return event.term;
     case "status":
     case "due":
+    case "recover":
     case "cancel":
       return 0;
   }

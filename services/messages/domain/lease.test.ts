@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Asker, decideLease, isHolder, type Lease, type LeaseDecision } from "./lease.ts";
+import {
+  type Asker,
+  decideLease,
+  isHolder,
+  isSameStanding,
+  type Lease,
+  type LeaseDecision,
+  type ToldStanding,
+} from "./lease.ts";
 
 const lease: Lease = {
   term: 7,
@@ -25,8 +33,24 @@ const held: LeaseDecision = { kind: "held", holder: "pod-a", handOver: false };
 const asked: LeaseDecision = { kind: "held", holder: "pod-a", handOver: true };
 const fenced: LeaseDecision = { kind: "fenced", epoch: 3 };
 
-const cases: [sentence: string, before: Lease | undefined, isAlive: boolean, asker: Asker, after: object][] = [
-  ["a number never held is granted with term 1", undefined, false, other, granted(1, "first", other)],
+const never: Lease = { ...lease, term: 0, epoch: 0, holder: "", bootId: "", address: "", state: "free" };
+
+const cases: [sentence: string, before: Lease, isAlive: boolean, asker: Asker, after: object][] = [
+  ["a number never held is granted with term 1", never, false, other, granted(1, "first", other)],
+  [
+    "after a recovery the first term is above those that may be forgotten",
+    { ...never, term: 5_000 },
+    false,
+    other,
+    granted(5_001, "first", other),
+  ],
+  [
+    "a lease that a recovery ended is granted, to its last holder too",
+    { ...lease, term: 5_000, state: "free", ended: "recovered" },
+    false,
+    asker,
+    granted(5_001, "recovered", asker),
+  ],
   [
     "a released lease is granted",
     { ...lease, state: "free", ended: "released" },
@@ -87,4 +111,24 @@ const holders: [sentence: string, lease: Lease | undefined, term: number, expect
 ];
 for (const [sentence, before, term, expected] of holders) {
   test(sentence, () => assert.equal(isHolder(before, term), expected));
+}
+
+const silent: ToldStanding = { standing: "", restReason: "", restsUntil: undefined };
+const resting: ToldStanding = {
+  standing: "token_refused",
+  restReason: "token_refused",
+  restsUntil: new Date("2026-03-02T10:00:00Z"),
+};
+const until = (time: string): ToldStanding => ({ ...resting, restsUntil: new Date(time) });
+
+const standings: [sentence: string, a: ToldStanding, b: ToldStanding, expected: boolean][] = [
+  ["a holder that sends says nothing new", silent, { ...silent }, true],
+  ["one that begins to rest does", silent, resting, false],
+  ["the end of a rest, reckoned anew, is the same", resting, until("2026-03-02T10:00:01Z"), true],
+  ["a later end is not", resting, until("2026-03-02T10:00:01.001Z"), false],
+  ["another reason is not", resting, { ...resting, restReason: "maintenance" }, false],
+  ["a rest that became a try is not", resting, { ...resting, restsUntil: undefined }, false],
+];
+for (const [sentence, a, b, expected] of standings) {
+  test(sentence, () => assert.equal(isSameStanding(a, b), expected));
 }

@@ -1,6 +1,6 @@
 // Who may hold a number's lease. Each grant is the next term; nobody steals from a living holder, it is asked to hand over.
 
-export type LeaseCause = "first" | "released" | "restarted" | "expired" | "revoked";
+export type LeaseCause = "first" | "released" | "restarted" | "expired" | "revoked" | "recovered";
 
 export type Lease = {
   term: number;
@@ -11,7 +11,16 @@ export type Lease = {
   /** `draining`: another process waits, the holder was asked to end. */
   state: "free" | "held" | "draining";
   /** How the last holder ended, while the lease is free. */
-  ended: "released" | "revoked" | undefined;
+  ended: "released" | "revoked" | "recovered" | undefined;
+};
+
+/** What a holder says of itself. */
+export type ToldStanding = {
+  /** Empty while it sends. */
+  standing: string;
+  restReason: string;
+  /** When the upstream is tried again. */
+  restsUntil: Date | undefined;
 };
 
 export type Asker = { holder: string; bootId: string; epoch: number; address: string; takeOver: boolean };
@@ -22,9 +31,9 @@ export type LeaseDecision =
   | { kind: "held"; holder: string; handOver: boolean }
   | { kind: "fenced"; epoch: number };
 
-/** `lease` is undefined when the number was never held; `isAlive` tells whether its time has not run out. */
-export function decideLease(lease: Lease | undefined, isAlive: boolean, asker: Asker): LeaseDecision {
-  if (lease === undefined) return grant(0, asker, "first");
+/** `isAlive` tells whether the lease's time has not run out. A number that was never held has a lease without a holder. */
+export function decideLease(lease: Lease, isAlive: boolean, asker: Asker): LeaseDecision {
+  if (lease.holder === "") return grant(lease.term, asker, "first");
   if (asker.epoch < lease.epoch) return { kind: "fenced", epoch: lease.epoch };
   if (lease.state === "free") return grant(lease.term, asker, lease.ended ?? "released");
   // The same pod is alone in holding its name: its earlier process is gone, whatever the clock says.
@@ -40,6 +49,16 @@ function grant(lastTerm: number, { holder, bootId, epoch, address }: Asker, caus
     cause,
     lease: { term: lastTerm + 1, epoch, holder, bootId, address, state: "held", ended: undefined },
   };
+}
+
+// A holder counts its time by another clock, and says when it is over each time anew.
+const sameTimeMs = 1_000;
+
+/** Whether what the holder says is worth a write. */
+export function isSameStanding(a: ToldStanding, b: ToldStanding): boolean {
+  if (a.standing !== b.standing || a.restReason !== b.restReason) return false;
+  if (a.restsUntil === undefined || b.restsUntil === undefined) return a.restsUntil === b.restsUntil;
+  return Math.abs(a.restsUntil.getTime() - b.restsUntil.getTime()) <= sameTimeMs;
 }
 
 /** Whether calls with this term are the holder's. A lease whose time ran out is still its holder's until another one asks. */

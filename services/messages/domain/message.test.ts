@@ -87,6 +87,8 @@ const status = (word: Status["status"], rest: Partial<Status> = {}): Event => ({
 });
 const takeover = (term: number): Event => ({ kind: "takeover", term });
 const due: Event = { kind: "due" };
+const recover: Event = { kind: "recover" };
+const lost: Progress = { ...unknown, reason: "ledger_lost" };
 const cancel: Event = { kind: "cancel" };
 
 /** What becomes of it: the state, with the reason where there is one; "same" if nothing changed. Then the news. */
@@ -103,6 +105,44 @@ const cases: Case[] = [
   ["a begin of what was finished changes nothing", sentByUs, begin(7, 1), "same"],
   ["a begin of what is unknown changes nothing", unknown, begin(7, 1), "same"],
   ["a cancelled message does not begin", cancelled, begin(7, 1), "same"],
+
+  // recover
+  ["what was accepted before a loss may have been sent", accepted, recover, "unknown ledger_lost", "unknown"],
+  ["what waited too", waiting, recover, "unknown ledger_lost", "unknown"],
+  ["what was sending too", sending, recover, "unknown ledger_lost", "unknown"],
+  [
+    "what is too late to be sent may have gone in time",
+    { ...accepted, expiresAt: now },
+    recover,
+    "unknown ledger_lost",
+    "unknown",
+  ],
+  ["what was unknown may have been sent again, of which nothing new is told", unknown, recover, "unknown ledger_lost"],
+  ["a repeated recovery changes nothing", lost, recover, "same"],
+  ["what was sent stays sent", sentByUs, recover, "same"],
+  ["what failed stays failed", failed, recover, "same"],
+  ["what a loss left unknown is not begun", lost, begin(7, 2), "same"],
+  ["nor sent again where the policy says so", lost, due, "failed unknown_outcome", "failed", resend],
+  ["nor given back by a holder of that time", lost, finish(wait), "same"],
+  ["that WhatsApp took the attempt is true still", lost, finish(taken), "sent"],
+  ["and so of an attempt that is forgotten", lost, finish(taken, { term: 9, attempt: 3 }), "sent"],
+  ["that WhatsApp refused the attempt is true still", lost, finish(refused), "failed window_closed", "failed"],
+  ["a refusal by a holder of that time says nothing of later ones", lost, finish(refused, { attempt: 2 }), "same"],
+  [
+    "a status of an attempt that is forgotten resolves it",
+    lost,
+    status("delivered", { attempt: 3 }),
+    "delivered",
+    "sent delivered",
+  ],
+  ["also when it failed", lost, status("failed", { attempt: 3 }), "failed upstream_failed", "failed"],
+  [
+    "also what never was begun, so far as is known",
+    { ...accepted, ...lost, attempt: 0, term: 0 },
+    status("read"),
+    "read",
+    "sent read",
+  ],
 
   // cancel
   ["what is accepted is cancelled", accepted, cancel, "cancelled cancelled", "cancelled"],

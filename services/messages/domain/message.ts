@@ -15,12 +15,14 @@
 // | unknown          | due, policy fail                    | failed   | failed (unknown_outcome)      |
 // | unknown          | due, policy resend                  | accepted |                               |
 // | accepted waiting | due: too late to be sent            | expired  | expired                       |
+// | any open         | recover                             | unknown  | unknown (ledger_lost)         |
 // | accepted waiting | cancel                              | cancelled | cancelled                    |
 // | any below        | status sent, delivered, read        | that one | it, and sent if not told yet  |
 // | sending unknown sent | status failed, not of an older attempt | failed | failed                  |
 //
 // Forward is: what is still open < sent < delivered < read. `failed(unknown_outcome)`, and what expired or was cancelled after
 // an attempt whose outcome nobody knew, count as open for WhatsApp's word; every other failure is final.
+// `unknown(ledger_lost)` is never sent again, whatever the policy: later attempts than the ledger knows may be on a phone.
 
 import { transitionBetween } from "./history.ts";
 import type { Event, MessageError, News, Policy, Progress, Status, Transition, Verb } from "./progress.ts";
@@ -32,6 +34,8 @@ type Change<Row extends Progress> = { row: Row; news: readonly News[] };
 export type Step<Row extends Progress> = Change<Row> & { transition: Transition | undefined };
 
 export const unknownOutcome = "unknown_outcome";
+
+const ledgerLost = "ledger_lost";
 
 const unknownOutcomeError: MessageError = {
   code: 131_000,
@@ -58,6 +62,8 @@ function react<Row extends Progress>(row: Row, event: Event, now: Date, policy: 
     case "takeover":
       if (row.state !== "sending" || row.term >= event.term) return same(row);
       return toUnknown(row, "holder_changed", now, policy);
+    case "recover":
+      return afterRecover(row, now, policy);
     case "cancel":
       return isQueued(row) ? toCancelled(row, now) : same(row);
     case "due":
@@ -106,12 +112,13 @@ function afterFinish<Row extends Progress>(
   const isOnWire = isOwn && (row.state === "sending" || row.state === "unknown");
   switch (outcome.kind) {
     case "taken":
-      return isOwn ? afterTaken(row, outcome.wamid, at) : same(row);
+      // After a loss of the ledger this may be news of an attempt that it forgot.
+      return isOwn || (isLost(row) && event.attempt >= row.attempt) ? afterTaken(row, event, outcome.wamid) : same(row);
     case "refused":
       if (isOnWire || isBeforeBegin) return toFailed(row, outcome.reason, outcome.error, at);
       return isOwn && isGivenUp(row) ? corrected(row, outcome.reason, outcome.error) : same(row);
     case "wait":
-      if (!isOnWire && !isBeforeBegin) return same(row);
+      if ((!isOnWire && !isBeforeBegin) || isLost(row)) return same(row);
       return { row: { ...row, state: "waiting", dueAt: outcome.until, reason: outcome.reason }, news: [] };
     case "unknown":
       return isOwn && row.state === "sending" ? toUnknown(row, outcome.reason, now, policy) : same(row);
@@ -120,10 +127,14 @@ function afterFinish<Row extends Progress>(
   }
 }
 
-function afterTaken<Row extends Progress>(row: Row, wamid: string, at: Date): Change<Row> {
+function afterTaken<Row extends Progress>(
+  row: Row,
+  { attempt, at }: { attempt: number; at: Date },
+  wamid: string,
+): Change<Row> {
   if (progressOf(row) === 0) {
     return {
-      row: { ...row, ...cleared, state: "sent", sentAt: row.sentAt ?? at, wamid: row.wamid ?? wamid },
+      row: { ...row, ...cleared, state: "sent", attempt, sentAt: row.sentAt ?? at, wamid: row.wamid ?? wamid },
       news: [],
     };
   }
@@ -135,10 +146,20 @@ function afterDue<Row extends Progress>(row: Row, now: Date, policy: Policy): Ch
   if (row.dueAt > now) return same(row);
   if (row.state === "sending") return toUnknown(row, "no_finish", now, policy);
   if (row.state !== "unknown") return same(row);
-  if (policy.unknownPolicy === "resend" && row.expiresAt > now) {
+  if (policy.unknownPolicy === "resend" && row.expiresAt > now && !isLost(row)) {
     return { row: { ...row, state: "accepted", dueAt: now, reason: "resend" }, news: [] };
   }
   return toFailed(row, unknownOutcome, unknownOutcomeError, now);
+}
+
+function afterRecover<Row extends Progress>(row: Row, now: Date, policy: Policy): Change<Row> {
+  if (!isOpen(row) || isLost(row)) return same(row);
+  const { row: after, news } = toUnknown(row, ledgerLost, now, policy);
+  return { row: after, news: row.state === "unknown" ? [] : news };
+}
+
+function isLost({ state, reason }: Progress): boolean {
+  return state === "unknown" && reason === ledgerLost;
 }
 
 const levels = { sent: 1, delivered: 2, read: 3, played: 3 } as const;

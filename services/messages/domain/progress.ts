@@ -89,6 +89,8 @@ export type Event =
   | { kind: "finish"; term: number; attempt: number; isHolder: boolean; at: Date; outcome: Outcome }
   | Status
   | { kind: "takeover"; term: number }
+  /** Postgres lost commits: it may have been sent, and sent again, without the ledger knowing. */
+  | { kind: "recover" }
   /** The business does not want it sent any more. */
   | { kind: "cancel" }
   /** Time has passed. */

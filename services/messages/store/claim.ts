@@ -6,9 +6,12 @@ import type { Lease } from "../domain/lease.ts";
 
 export type ClaimedRow = {
   message_id: string;
+  /** The order of acceptance. */
+  seq: number;
   attempt: number;
   lane: Lane;
   recipient: string;
+  was_waiting: boolean;
   content: Uint8Array | null;
   category: string;
   accepted_at: Date;
@@ -17,6 +20,28 @@ export type ClaimedRow = {
   context_wamid: string;
   last_inbound_at: Date | null;
 };
+
+/** Of a `message` in a `lane`. */
+const mayGo = `
+  phone_number_id = $1 and lane = lane.name and expires_at > $2 and message_id >= $6
+  and message_id not in (select unnest($3::uuid[]))
+  and (
+    select true from messages.messages as earlier
+    where earlier.phone_number_id = $1 and earlier.recipient = message.recipient
+      and earlier.lane = message.lane and earlier.open_state = 'waiting' and earlier.seq < message.seq
+      and earlier.message_id >= $6
+    order by earlier.seq
+    limit 1
+  ) is null
+  and (
+    context_message_id is null
+    or (
+      select true from messages.messages as quoted
+      where quoted.message_id = message.context_message_id and quoted.message_id >= $6
+        and quoted.wamid is null and quoted.open_state is not null
+      limit 1
+    ) is null
+  )`;
 
 type Claim = {
   phoneNumberId: string;
@@ -28,9 +53,11 @@ type Claim = {
 };
 
 /**
- * Due messages, reply lane first, each lane by due time and order of acceptance. Left out: what the caller holds, what comes
- * after a waiting message to the same user in its lane, and quotes of a message of ours that has not been sent yet.
- * The conditions are values, not `exists`: those the planner turns into joins that read all that waits, or all of a day.
+ * Due messages, reply lane first, each lane in the order of acceptance: what is accepted by its index in that order, beside
+ * what waited and is due, by the one of due times, which also keeps what is not due yet from being read. Left out: what the
+ * caller holds, what comes after a waiting message to the same user in its lane, and quotes of a message of ours that has not
+ * been sent yet. The conditions are values, not `exists`: those the planner turns into joins that read all that waits, or all
+ * of a day; their order makes it take the index of that order, also while nearly nothing waits.
  */
 export async function claimMessages(db: Queryable, claim: Claim): Promise<ClaimedRow[]> {
   const { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now, floor } = claim;
@@ -38,38 +65,31 @@ export async function claimMessages(db: Queryable, claim: Claim): Promise<Claime
     name: "claim_messages",
     text: `
       select
-        due.message_id, due.attempt, due.lane, due.recipient, said.content, due.category, due.accepted_at, due.expires_at,
-        due.context_message_id, due.context_wamid, contact.last_inbound_at
+        due.message_id, due.seq, due.attempt, due.lane, due.recipient, due.open_state = 'waiting' as was_waiting,
+        said.content, due.category, due.accepted_at, due.expires_at, due.context_message_id, due.context_wamid,
+        contact.last_inbound_at
       from (values ('reply', $4::integer), ('bulk', $5::integer)) as lane (name, most)
       cross join lateral (
-        select *
-        from messages.messages as message
-        where phone_number_id = $1 and lane = lane.name and open_state in ('accepted', 'waiting')
-          and due_at <= $2 and expires_at > $2 and message_id >= $6
-          and message_id not in (select unnest($3::uuid[]))
-          and (
-            select true from messages.messages as earlier
-            where earlier.phone_number_id = $1 and earlier.recipient = message.recipient
-              and earlier.lane = message.lane and earlier.open_state = 'waiting' and earlier.seq < message.seq
-              and earlier.message_id >= $6
-            limit 1
-          ) is null
-          and (
-            context_message_id is null
-            or (
-              select true from messages.messages as quoted
-              where quoted.message_id = message.context_message_id and quoted.message_id >= $6
-                and quoted.wamid is null and quoted.open_state is not null
-              limit 1
-            ) is null
-          )
-        order by due_at, seq
+        (
+          select * from messages.messages as message
+          where open_state = 'waiting' and due_at <= $2 and ${mayGo}
+          order by due_at
+          limit lane.most
+        )
+        union all
+        (
+          select * from messages.messages as message
+          where open_state = 'accepted' and ${mayGo}
+          order by seq
+          limit lane.most
+        )
+        order by seq
         limit lane.most
       ) as due
       left join messages.contents as said on said.message_id = due.message_id and said.message_id >= $6
       left join messages.contacts as contact
         on contact.phone_number_id = due.phone_number_id and contact.wa_id = due.recipient
-      order by due.lane desc, due.due_at, due.seq`,
+      order by due.lane desc, due.seq`,
     values: [phoneNumberId, now, heldMessageIds, replyLimit, bulkLimit, floor],
   });
   return rows;
@@ -99,8 +119,8 @@ export async function loadClaimFrame(
           cross join lateral (
             select due_at
             from messages.messages
-            where phone_number_id = $1 and lane = lane.name and open_state in ('accepted', 'waiting')
-              and due_at > $2 and message_id >= $3
+            where phone_number_id = $1 and lane = lane.name and open_state = 'waiting' and due_at > $2
+              and message_id >= $3
             order by due_at
             limit 1
           ) as first
@@ -145,8 +165,9 @@ export async function countQueued(db: Queryable, phoneNumberId: string, most: nu
     text: `
       select count(*)::integer as queued
       from (
-        select from messages.messages
-        where phone_number_id = $1 and open_state in ('accepted', 'waiting')
+        (select from messages.messages where phone_number_id = $1 and open_state = 'accepted' limit $2)
+        union all
+        (select from messages.messages where phone_number_id = $1 and open_state = 'waiting' limit $2)
         limit $2
       ) as waiting`,
     values: [phoneNumberId, most],

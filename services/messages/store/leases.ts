@@ -1,7 +1,7 @@
 // Lease rows and their renewals. How long a lease is valid is known to Postgres' own clock only.
 import type { Queryable } from "#lib/postgres.ts";
 import type { Message } from "../domain/accept.ts";
-import type { Lease, LeaseCause } from "../domain/lease.ts";
+import type { Lease, LeaseCause, ToldStanding } from "../domain/lease.ts";
 import { fromRow, type MessageRow, messageColumns } from "./message-row.ts";
 
 export type LockedLease = {
@@ -21,7 +21,7 @@ export async function lockLease(tx: Queryable, phoneNumberId: string): Promise<L
     boot_id: string;
     address: string;
     state: Lease["state"];
-    ended: "released" | "revoked" | null;
+    ended: "released" | "revoked" | "recovered" | null;
   };
   const { rows } = await tx.query<Row>({
     name: "lock_lease",
@@ -52,18 +52,22 @@ async function loadRemaining(tx: Queryable, phoneNumberId: string): Promise<numb
   return Math.max(0, rows[0]?.remaining_ms ?? 0);
 }
 
-/** Of several first Acquires of a number one inserts, the others find the row. */
+/** Of several first Acquires of a number one inserts, the others find the row. The first term may have been granted and forgotten. */
 export async function insertFirstLease(tx: Queryable, phoneNumberId: string, now: Date): Promise<void> {
   await tx.query({
     name: "insert_first_lease",
     text: `
       insert into messages.leases
         (phone_number_id, term, epoch, holder, boot_id, address, state, cause, lapsed, standing, granted_at)
-      values ($1, 0, 0, '', '', '', 'free', 'first', false, '', $2)
+      select $1, coalesce(max(terms_above), 0), 0, '', '', '', 'free', 'first', false, '', $2
+      from messages.recoveries
       on conflict do nothing`,
     values: [phoneNumberId, now],
   });
 }
+
+// What the next holder must know: to it the number only looks unregistered.
+const lastingStanding = "case when standing = 'conflict' then standing else '' end";
 
 type Grant = { phoneNumberId: string; lease: Lease; cause: LeaseCause; leaseMs: number; now: Date };
 
@@ -73,7 +77,8 @@ export async function saveGrant(tx: Queryable, { phoneNumberId, lease, cause, le
     text: `
       update messages.leases set
         term = $2, epoch = $3, holder = $4, boot_id = $5, address = $6, state = 'held', ended = null, cause = $7,
-        proof = null, lapsed = false, standing = '', granted_at = $8, changed_in = pg_current_xact_id()
+        proof = null, lapsed = false, standing = ${lastingStanding}, rest_reason = '', rests_until = null, granted_at = $8,
+        changed_in = pg_current_xact_id()
       where phone_number_id = $1`,
     values: [phoneNumberId, lease.term, lease.epoch, lease.holder, lease.bootId, lease.address, cause, now],
   });
@@ -107,7 +112,8 @@ export async function saveEnd(
     name: "save_lease_end",
     text: `
       update messages.leases
-      set state = 'free', ended = $2, proof = $3, lapsed = false, standing = '', changed_in = pg_current_xact_id()
+      set state = 'free', ended = $2, proof = $3, lapsed = false, standing = ${lastingStanding}, rest_reason = '',
+        rests_until = null, changed_in = pg_current_xact_id()
       where phone_number_id = $1`,
     values: [phoneNumberId, ended, proof ?? null],
   });
@@ -121,15 +127,16 @@ export async function saveEnd(
 /** Why the holder does not send, if that is news. Once in a while only: Begin holds the row. */
 export async function saveStanding(
   db: Queryable,
-  { phoneNumberId, term, standing }: { phoneNumberId: string; term: number; standing: string },
+  { phoneNumberId, term, told }: { phoneNumberId: string; term: number; told: ToldStanding },
 ): Promise<void> {
   await db.query({
     name: "save_standing",
     text: `
       update messages.leases
-      set standing = $3, changed_in = pg_current_xact_id()
-      where phone_number_id = $1 and term = $2 and state <> 'free' and standing <> $3`,
-    values: [phoneNumberId, term, standing],
+      set standing = $3, rest_reason = $4, rests_until = $5, changed_in = pg_current_xact_id()
+      where phone_number_id = $1 and term = $2 and state <> 'free'
+        and (standing, rest_reason, rests_until) is distinct from ($3, $4, $5)`,
+    values: [phoneNumberId, term, told.standing, told.restReason, told.restsUntil ?? null],
   });
 }
 
@@ -173,11 +180,21 @@ export async function renewLeases(
         exists (
           select from (values ('reply'), ('bulk')) as lane (name)
           cross join lateral (
-            select from messages.messages
-            where phone_number_id = renewed.phone_number_id and lane = lane.name
-              and open_state in ('accepted', 'waiting') and due_at <= $4 and message_id >= $5
-            order by due_at
-            limit 1
+            (
+              select from messages.messages
+              where phone_number_id = renewed.phone_number_id and lane = lane.name and open_state = 'accepted'
+                and message_id >= $5
+              order by seq
+              limit 1
+            )
+            union all
+            (
+              select from messages.messages
+              where phone_number_id = renewed.phone_number_id and lane = lane.name and open_state = 'waiting'
+                and due_at <= $4 and message_id >= $5
+              order by due_at
+              limit 1
+            )
           ) as due
         ) as work_due
       from renewed

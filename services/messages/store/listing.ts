@@ -49,7 +49,11 @@ export async function findQueuedOfCampaign(
     text: `
       select message_id
       from messages.messages
-      where phone_number_id = $1 and open_state in ('accepted', 'waiting') and campaign = $2 and accepted_at <= $3
+      where phone_number_id = $1 and open_state = 'accepted' and campaign = $2 and accepted_at <= $3
+      union all
+      select message_id
+      from messages.messages
+      where phone_number_id = $1 and open_state = 'waiting' and campaign = $2 and accepted_at <= $3
       limit $4`,
     values: [asked.phoneNumberId, asked.campaign, asked.acceptedBy, asked.most],
   });

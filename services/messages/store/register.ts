@@ -1,6 +1,6 @@
 // The register of accounts and numbers. Removed numbers stay as rows, see the migration.
 import type { Queryable } from "#lib/postgres.ts";
-import type { LeaseCause } from "../domain/lease.ts";
+import type { LeaseCause, ToldStanding } from "../domain/lease.ts";
 import type { NumberSpec, PhoneNumber } from "../domain/number.ts";
 
 export async function upsertAccount(db: Queryable, account: { wabaId: string; name: string }): Promise<void> {
@@ -126,15 +126,15 @@ export async function saveRemoval(tx: Queryable, phoneNumberId: string, now: Dat
 }
 
 /** A number's present holder, as the register shows it. */
-export type ConnectionRecord = {
+export type ConnectionRecord = ToldStanding & {
   phoneNumberId: string;
   term: number;
   epoch: number;
   holder: string;
   address: string;
   connected: boolean;
-  /** Empty while it sends. */
-  standing: string;
+  /** Its time ran out, and nobody gave it back. */
+  lapsed: boolean;
   cause: LeaseCause;
   grantedAt: Date;
 };
@@ -146,7 +146,10 @@ type ConnectionRow = {
   holder: string;
   address: string;
   connected: boolean;
+  lapsed: boolean;
   standing: string;
+  rest_reason: string;
+  rests_until: Date | null;
   cause: LeaseCause;
   granted_at: Date;
 };
@@ -174,17 +177,19 @@ export async function loadChanges(db: Queryable, horizon: string): Promise<Chang
     name: "load_changed_connections",
     text: `
       select
-        phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected, standing, cause,
-        granted_at
+        phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected,
+        state <> 'free' and lapsed as lapsed, standing, rest_reason, rests_until, cause, granted_at
       from messages.leases
-      where changed_in >= $1::text::xid8 and term > 0`,
+      where changed_in >= $1::text::xid8 and holder <> ''`,
     values: [horizon],
   });
   return {
     horizon: horizons[0]?.horizon ?? horizon,
     numbers: numbers.map(fromRow),
-    connections: connections.map(({ phone_number_id, granted_at, ...rest }) => ({
+    connections: connections.map(({ phone_number_id, granted_at, rest_reason, rests_until, ...rest }) => ({
       ...rest,
+      restReason: rest_reason,
+      restsUntil: rests_until ?? undefined,
       phoneNumberId: phone_number_id,
       grantedAt: granted_at,
     })),

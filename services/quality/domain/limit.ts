@@ -138,6 +138,16 @@ export function decideReserve(items: readonly ReserveItem[], facts: ReserveFacts
   });
 }
 
+/** How many users get a place that had none. */
+export function countNewUsers(
+  items: readonly ReserveItem[],
+  verdicts: readonly Verdict[],
+  activeUsers: ReadonlySet<string>,
+): number {
+  const reserved = items.filter((_, index) => verdicts[index]?.kind === "reserved").map(({ userId }) => userId);
+  return [...new Set(reserved)].filter((userId) => !activeUsers.has(userId)).length;
+}
+
 /** A user that is only reserved counts as delivered to now. */
 function freeAt(countedAt: Date | undefined, now: Date): Date {
   return new Date((countedAt ?? now).getTime() + dayMs);

@@ -53,7 +53,12 @@ const kinds: Readonly<Record<number, Kind>> = {
   132016: { http: 400, title: "Template is disabled" },
   132018: { http: 400, title: "Template parameters are not valid" },
   133004: { http: 503, title: "Server temporarily unavailable" },
+  133005: { http: 400, title: "Two step verification PIN mismatch" },
+  133006: { http: 400, title: "Phone number re-verification needed" },
+  133008: { http: 400, title: "Too many two step verification PIN guesses" },
+  133009: { http: 400, title: "Two step verification PIN guessed too fast" },
   133010: { http: 400, title: "The account does not exist in the Cloud API" },
+  133016: { http: 400, title: "Account register deregister rate limit exceeded" },
   134101: { http: 400, title: "Template is still syncing" },
 };
 
@@ -64,6 +69,9 @@ export type GraphError = {
   subcode?: number;
   /** Instead of the code's usual message. */
   message?: string;
+  /** Management calls tell people what is wrong in these. */
+  userTitle?: string;
+  userMessage?: string;
 };
 
 /** The node does not exist, or the method does not fit it: Graph answers both alike. */
@@ -85,7 +93,10 @@ function titleOf(code: number): string {
 }
 
 /** The body of an HTTP error. */
-export function graphErrorBody({ code, details, subcode, message }: GraphError, fbtraceId: string): object {
+export function graphErrorBody(
+  { code, details, subcode, message, userTitle, userMessage }: GraphError,
+  fbtraceId: string,
+): object {
   return {
     error: {
       message: message ?? (code === 104 || code === 190 ? titleOf(code) : `(#${code}) ${titleOf(code)}`),
@@ -93,6 +104,8 @@ export function graphErrorBody({ code, details, subcode, message }: GraphError, 
       code,
       ...(details !== undefined && { error_data: { messaging_product: "whatsapp", details } }),
       ...(subcode !== undefined && { error_subcode: subcode }),
+      ...(userTitle !== undefined && { error_user_title: userTitle }),
+      ...(userMessage !== undefined && { error_user_msg: userMessage, is_transient: false }),
       ...(httpStatusOf(code) >= 500 && { is_transient: true }),
       fbtrace_id: fbtraceId,
     },

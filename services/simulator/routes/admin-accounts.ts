@@ -1,21 +1,16 @@
-// /admin/numbers and /admin/templates: what WhatsApp decides about them, with the webhooks that tell the business.
+// /admin/accounts, /admin/numbers and /admin/templates: what WhatsApp decides about them, with the webhooks that tell the business.
 import { z } from "zod";
-import {
-  numberNews,
-  type NumberFacts,
-  templateCategoryNews,
-  templateQualityNews,
-  templateStatusNews,
-} from "../domain/account-webhook.ts";
-import { planTemplate } from "../domain/template.ts";
-import { accountChange } from "../domain/webhook-body.ts";
+import { publishNews, setTemplateCategory, setTemplateQuality, setTemplateStatus } from "../account-news.ts";
+import { numberNews, type NumberFacts } from "../domain/account-webhook.ts";
+import { neverTried } from "../domain/registration.ts";
 import type { Simulation } from "../simulation.ts";
 import { type Account, loadNumber, type PhoneNumber, type Template } from "../store.ts";
 import { categorySchema, qualitySchema, tierSchema } from "../world.ts";
 import { type AdminReply, type AdminRequest, invalid, missing, ok } from "./admin.ts";
 
-function describeNumber({ account, chats: _chats, throughput: _bucket, ...number }: PhoneNumber): object {
-  return { ...number, messagingLimitTier: account.business.messagingLimitTier };
+function describeNumber({ account, chats: _chats, throughput: _bucket, registration, ...number }: PhoneNumber): object {
+  const { messagingLimitTier } = account.business;
+  return { ...number, messagingLimitTier, hasPin: registration.pin !== undefined };
 }
 
 export function listNumbers({ store }: Simulation): AdminReply {
@@ -39,6 +34,13 @@ const numberPatch = z
     ]),
     /** False: registered elsewhere; sends answer 133010. Makes no webhook. */
     registered: z.boolean(),
+    /** Null: two-step verification is off. Also forgets earlier tries to register. */
+    pin: z
+      .string()
+      .regex(/^\d{6}$/)
+      .nullable(),
+    codeVerificationStatus: z.enum(["VERIFIED", "NOT_VERIFIED", "EXPIRED"]),
+    nameStatus: z.enum(["APPROVED", "AVAILABLE_WITHOUT_REVIEW", "DECLINED", "EXPIRED", "PENDING_REVIEW", "NONE"]),
     verifiedName: z.string().min(1),
     throughputLevel: z.enum(["STANDARD", "HIGH", "NOT_APPLICABLE"]),
   })
@@ -49,18 +51,22 @@ export function changeNumber(sim: Simulation, { body }: AdminRequest, name: stri
   if (number === undefined) return missing(`number ${name}`);
   const parsed = numberPatch.safeParse(body);
   if (!parsed.success) return invalid(parsed.error);
-  const { quality, tier, status, registered, verifiedName, throughputLevel } = parsed.data;
+  const { quality, tier, status, registered, pin, codeVerificationStatus, nameStatus } = parsed.data;
+  const { verifiedName, throughputLevel } = parsed.data;
   const before = factsOf(number);
   const { business } = number.account;
   number.qualityRating = quality ?? number.qualityRating;
   business.messagingLimitTier = tier ?? business.messagingLimitTier;
   number.status = status ?? number.status;
   number.registered = registered ?? number.registered;
+  number.codeVerificationStatus = codeVerificationStatus ?? number.codeVerificationStatus;
+  number.nameStatus = nameStatus ?? number.nameStatus;
+  if (pin !== undefined) number.registration = { ...neverTried, pin: pin ?? undefined };
   number.verifiedName = verifiedName ?? number.verifiedName;
   number.throughputLevel = throughputLevel ?? number.throughputLevel;
   for (const { field, value } of numberNews(number.displayPhoneNumber, before, factsOf(number))) {
     const accounts = field === "business_capability_update" ? business.accounts : [number.account];
-    for (const account of accounts) publish(sim, account, field, value);
+    for (const account of accounts) publishNews(sim, account, field, value);
   }
   return ok(describeNumber(number));
 }
@@ -69,11 +75,42 @@ function factsOf({ qualityRating, status, throughputLevel, account }: PhoneNumbe
   return { qualityRating, status, throughputLevel, messagingLimitTier: account.business.messagingLimitTier };
 }
 
-function publish({ callbacks, now }: Simulation, account: Account, field: string, value: string): void {
-  callbacks.publish(accountChange(account.id, field, now(), value), account, "");
+const accountPatch = z
+  .strictObject({
+    reviewStatus: z.enum(["APPROVED", "PENDING", "REJECTED", "DEFERRED"]),
+    /** Of the business that owns the account, so of all its accounts. */
+    verificationStatus: z.enum(["verified", "not_verified", "pending", "rejected", "failed", "expired"]),
+    payment: z.enum(["ok", "missing"]),
+    /** Without a webhook, as when someone takes the subscription away. */
+    subscribed: z.boolean(),
+  })
+  .partial();
+
+function describeAccount({ id, name, reviewStatus, payment, subscribed, business }: Account): object {
+  return { id, name, reviewStatus, payment, subscribed, verificationStatus: business.verificationStatus };
 }
 
-function describeTemplate(account: Account, { plan: _plan, ...template }: Template): object {
+export function listAccounts({ store }: Simulation): AdminReply {
+  return ok({ accounts: Array.from(store.accounts.values(), describeAccount) });
+}
+
+export function changeAccount(sim: Simulation, { body }: AdminRequest, name: string): AdminReply {
+  const account = sim.store.accounts.get(name);
+  if (account === undefined) return missing(`account ${name}`);
+  const parsed = accountPatch.safeParse(body);
+  if (!parsed.success) return invalid(parsed.error);
+  const { reviewStatus, verificationStatus, payment, subscribed } = parsed.data;
+  account.payment = payment ?? account.payment;
+  account.subscribed = subscribed ?? account.subscribed;
+  account.business.verificationStatus = verificationStatus ?? account.business.verificationStatus;
+  if (reviewStatus !== undefined && reviewStatus !== account.reviewStatus) {
+    account.reviewStatus = reviewStatus;
+    publishNews(sim, account, "account_review_update", JSON.stringify({ decision: reviewStatus }));
+  }
+  return ok(describeAccount(account));
+}
+
+function describeTemplate(account: Account, { plan: _plan, version: _version, ...template }: Template): object {
   return { wabaId: account.id, ...template };
 }
 
@@ -105,25 +142,9 @@ export function changeTemplate(sim: Simulation, { body, query }: AdminRequest, n
   if (!parsed.success) return invalid(parsed.error);
   const { account, template } = first;
   const { status, reason = "NONE", quality, category } = parsed.data;
-  const { id: templateId, name: templateName, language } = template;
-  const subject = { templateId, name: templateName, language };
-  if (category !== undefined && category !== template.category) {
-    const { field, value } = templateCategoryNews(subject, template.category, category);
-    template.category = category;
-    template.plan = planTemplate({ ...template, parameterFormat: template.parameter_format });
-    publish(sim, account, field, value);
-  }
-  if (quality !== undefined && quality !== template.quality_score) {
-    const { field, value } = templateQualityNews(subject, template.quality_score, quality);
-    template.quality_score = quality;
-    publish(sim, account, field, value);
-  }
-  if (status !== undefined && status !== template.status) {
-    template.status = status;
-    template.rejected_reason = status === "REJECTED" ? reason : "NONE";
-    const { field, value } = templateStatusNews({ ...subject, category: template.category }, status, reason);
-    publish(sim, account, field, value);
-  }
+  if (category !== undefined) setTemplateCategory(sim, account, template, category);
+  if (quality !== undefined) setTemplateQuality(sim, account, template, quality);
+  if (status !== undefined) setTemplateStatus(sim, account, template, { status, reason });
   return ok(describeTemplate(account, template));
 }
 

@@ -102,10 +102,12 @@ function* list<T>(name: string, rows: Iterable<T>, describe: (row: T) => object)
 function describeBusinesses(store: Store): object[] {
   return store.businesses.map(({ accounts, ...business }) => ({
     ...business,
-    accounts: accounts.map(({ business: _owner, numbers, templates, ...account }) => ({
+    accounts: accounts.map(({ business: _owner, numbers, templates, blockedNames, ...account }) => ({
       ...account,
-      numbers: numbers.map(({ account: _account, chats, throughput: _bucket, ...number }) => ({
+      blockedNames: Object.fromEntries(blockedNames),
+      numbers: numbers.map(({ account: _account, chats, throughput: _bucket, registration, ...number }) => ({
         ...number,
+        registrationTries: registration.tries,
         chats: Array.from(chats, ([user, { lastInboundAt }]) => ({ user, lastInboundAt })),
       })),
       templates: Array.from(templates.values(), ({ plan: _plan, ...template }) => template),

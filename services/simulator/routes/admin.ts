@@ -2,7 +2,14 @@
 import { z } from "zod";
 import type { Simulation } from "../simulation.ts";
 import { addFaults, listFaults, removeFaults, replaceFaults } from "./admin-faults.ts";
-import { changeNumber, changeTemplate, listNumbers, listTemplates } from "./admin-accounts.ts";
+import {
+  changeAccount,
+  changeNumber,
+  changeTemplate,
+  listAccounts,
+  listNumbers,
+  listTemplates,
+} from "./admin-accounts.ts";
 import { exportState, listMessages } from "./admin-messages.ts";
 import { changePhone, listPhones, listReceived, readPhone, writeAsUser } from "./admin-phones.ts";
 import { changeSettings, readSettings } from "./admin-settings.ts";
@@ -35,6 +42,8 @@ const routes: Readonly<Record<string, AdminHandler>> = {
   "GET phones/*/messages": listReceived,
   "POST phones/*/messages": writeAsUser,
   "GET messages": listMessages,
+  "GET accounts": listAccounts,
+  "PUT accounts/*": changeAccount,
   "GET numbers": listNumbers,
   "PUT numbers/*": changeNumber,
   "GET templates": listTemplates,

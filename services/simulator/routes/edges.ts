@@ -6,8 +6,12 @@ import { type Fields, numberDefaults, numberFields, select, templateDefaults, te
 const defaultLimit = 25;
 const maxLimit = 1_000;
 
-export function listNumbers(account: Account, request: GraphRequest): GraphReply {
-  return page(account.numbers.map(numberFields), request, numberDefaults);
+export function listNumbers(account: Account, request: GraphRequest, appId: string): GraphReply {
+  return page(
+    account.numbers.map((number) => numberFields(number, appId)),
+    request,
+    numberDefaults,
+  );
 }
 
 const exactFilters = ["status", "language", "category", "quality_score"] as const;

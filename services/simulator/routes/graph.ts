@@ -1,10 +1,14 @@
 // The Graph API: who asks, which node, which edge. What is not simulated answers as Graph does for what does not exist.
 import { type GraphError, graphErrorBody, httpStatusOf, unsupportedRequest } from "../domain/graph-error.ts";
 import type { Simulation } from "../simulation.ts";
+import { type Account, loadTemplateById, type PhoneNumber } from "../store.ts";
+import { debugToken, tokenFault } from "./debug-token.ts";
+import { listNumbers, listTemplates } from "./edges.ts";
 import { sendOrMarkRead } from "./messages.ts";
 import { readAccount, readBusiness, readNumber, readTemplate } from "./nodes.ts";
+import { changeNumberSettings, deregisterNumber, registerNumber } from "./registration.ts";
 import { changeSubscribedApps, listSubscribedApps } from "./subscribed-apps.ts";
-import { listNumbers, listTemplates } from "./edges.ts";
+import { createTemplate, deleteTemplates, editTemplate, unpauseTemplate } from "./templates.ts";
 
 export type GraphRequest = {
   method: string;
@@ -34,33 +38,51 @@ export function answerGraph(sim: Simulation, request: GraphRequest): GraphReply 
   return route(sim, request) ?? { error: unsupportedRequest(request.method, request.nodeId) };
 }
 
-function tokenError({ settings, store }: Simulation, { authorization, query }: GraphRequest): GraphError | undefined {
+function tokenError(sim: Simulation, { authorization, query }: GraphRequest): GraphError | undefined {
   const token = /^(?:Bearer|OAuth) +(\S+)$/i.exec(authorization ?? "")?.[1] ?? query.get("access_token");
-  if (token === null) return { code: 104 };
-  if (settings.tokenRevoked) {
-    return { code: 190, subcode: 460, message: "Error validating access token: the token has been revoked" };
-  }
-  if (store.app.accessTokens.includes(token)) return undefined;
-  return { code: 190, message: "Invalid OAuth access token - Cannot parse access token" };
+  return token === null ? { code: 104 } : tokenFault(sim, token);
 }
 
-function route(sim: Simulation, request: GraphRequest): GraphReply | Promise<GraphReply> | undefined {
-  const { store } = sim;
-  const { nodeId, edge, method, query } = request;
-  const number = store.numbers.get(nodeId);
-  if (number !== undefined) {
-    if (edge === "messages" && method === "POST") return sendOrMarkRead(sim, number, request);
-    return edge === "" && method === "GET" ? readNumber(number, query) : undefined;
-  }
-  const account = store.accounts.get(nodeId);
-  if (account === undefined) return method === "GET" && edge === "" ? readOther(sim, request) : undefined;
-  switch (`${method} ${edge}`) {
+type Answer = GraphReply | Promise<GraphReply> | undefined;
+
+function route(sim: Simulation, request: GraphRequest): Answer {
+  const { numbers, accounts } = sim.store;
+  const number = numbers.get(request.nodeId);
+  if (number !== undefined) return routeNumber(sim, number, request);
+  const account = accounts.get(request.nodeId);
+  return account === undefined ? routeOther(sim, request) : routeAccount(sim, account, request);
+}
+
+function routeNumber(sim: Simulation, number: PhoneNumber, request: GraphRequest): Answer {
+  switch (`${request.method} ${request.edge}`) {
+    case "POST messages":
+      return sendOrMarkRead(sim, number, request);
     case "GET ":
-      return readAccount(account, query);
+      return readNumber(number, request.query, sim.store.app.id);
+    case "POST ":
+      return changeNumberSettings(sim, number, request);
+    case "POST register":
+      return registerNumber(sim, number, request);
+    case "POST deregister":
+      return deregisterNumber(sim, number);
+    default:
+      return undefined;
+  }
+}
+
+function routeAccount(sim: Simulation, account: Account, request: GraphRequest): Answer {
+  const { id: appId } = sim.store.app;
+  switch (`${request.method} ${request.edge}`) {
+    case "GET ":
+      return readAccount(account, request.query, appId);
     case "GET phone_numbers":
-      return listNumbers(account, request);
+      return listNumbers(account, request, appId);
     case "GET message_templates":
       return listTemplates(account, request);
+    case "POST message_templates":
+      return createTemplate(sim, account, request);
+    case "DELETE message_templates":
+      return deleteTemplates(sim, account, request);
     case "GET subscribed_apps":
       return listSubscribedApps(sim, account);
     case "POST subscribed_apps":
@@ -71,13 +93,23 @@ function route(sim: Simulation, request: GraphRequest): GraphReply | Promise<Gra
   }
 }
 
-function readOther({ store }: Simulation, { nodeId, query }: GraphRequest): GraphReply | undefined {
-  const business = store.businesses.find(({ id }) => id === nodeId);
-  if (business !== undefined) return readBusiness(business, query);
-  for (const account of store.accounts.values()) {
-    for (const template of account.templates.values()) if (template.id === nodeId) return readTemplate(template, query);
+function routeOther(sim: Simulation, request: GraphRequest): Answer {
+  const { nodeId, method, edge, query } = request;
+  if (nodeId === "debug_token" && method === "GET" && edge === "") return debugToken(sim, request);
+  const business = sim.store.businesses.find(({ id }) => id === nodeId);
+  if (business !== undefined) return method === "GET" && edge === "" ? readBusiness(business, query) : undefined;
+  const found = loadTemplateById(sim.store, nodeId);
+  if (found === undefined) return undefined;
+  switch (`${method} ${edge}`) {
+    case "GET ":
+      return readTemplate(found.template, query);
+    case "POST ":
+      return editTemplate(sim, found.account, found.template, request);
+    case "POST unpause":
+      return unpauseTemplate(sim, found.account, found.template);
+    default:
+      return undefined;
   }
-  return undefined;
 }
 
 /** The HTTP status and body of a reply. */

@@ -1,12 +1,13 @@
 // GET of a node: only the fields asked for, and `id`.
 import { parsePhoneNumberFromString } from "libphonenumber-js/min";
+import { healthStatus } from "../domain/health.ts";
 import type { Account, Business, PhoneNumber, Template } from "../store.ts";
 import type { GraphReply } from "./graph.ts";
 
 /** Every field of a node by its name; undefined is left out of the answer, as Graph leaves out what is empty. */
 export type Fields = Record<string, unknown>;
 
-export function numberFields(number: PhoneNumber): Fields {
+export function numberFields(number: PhoneNumber, appId: string): Fields {
   const { displayPhoneNumber: digits, account } = number;
   const tier = account.business.messagingLimitTier;
   return {
@@ -15,10 +16,10 @@ export function numberFields(number: PhoneNumber): Fields {
     verified_name: number.verifiedName,
     name_status: number.nameStatus,
     new_name_status: "NONE",
-    status: number.registered ? number.status : "DISCONNECTED",
+    status: statusOf(number),
     quality_rating: number.qualityRating,
     quality_score: { score: number.qualityRating },
-    code_verification_status: "VERIFIED",
+    code_verification_status: number.codeVerificationStatus,
     messaging_limit_tier: tier,
     whatsapp_business_manager_messaging_limit: tier,
     throughput: { level: number.throughputLevel },
@@ -26,11 +27,32 @@ export function numberFields(number: PhoneNumber): Fields {
     host_platform: number.registered ? "CLOUD_API" : "NOT_APPLICABLE",
     account_mode: number.allowedRecipients === undefined ? "LIVE" : "SANDBOX",
     is_official_business_account: false,
-    is_pin_enabled: true,
+    is_pin_enabled: number.registration.pin !== undefined,
     is_on_biz_app: false,
     search_visibility: "VISIBLE",
     webhook_configuration:
       account.overrideUrl === undefined ? undefined : { whatsapp_business_account: account.overrideUrl },
+    health_status: healthStatus({
+      ...healthFacts(account, appId),
+      number: { phoneNumberId: number.phoneNumberId, isRegistered: number.registered },
+    }),
+  };
+}
+
+/** PENDING before its code was entered, DISCONNECTED while nobody has registered it. */
+function statusOf({ registered, codeVerificationStatus, status }: PhoneNumber): string {
+  if (registered) return status;
+  return codeVerificationStatus === "VERIFIED" ? "DISCONNECTED" : "PENDING";
+}
+
+function healthFacts({ id, business, payment, reviewStatus }: Account, appId: string) {
+  return {
+    appId,
+    businessId: business.id,
+    wabaId: id,
+    isVerified: business.verificationStatus === "verified",
+    hasPayment: payment === "ok",
+    reviewStatus,
   };
 }
 
@@ -67,15 +89,15 @@ export function templateFields(template: Template): Fields {
 
 export const templateDefaults = ["name", "parameter_format", "components", "language", "status", "category"];
 
-export function readNumber(number: PhoneNumber, query: URLSearchParams): GraphReply {
-  return select(numberFields(number), query, numberDefaults);
+export function readNumber(number: PhoneNumber, query: URLSearchParams, appId: string): GraphReply {
+  return select(numberFields(number, appId), query, numberDefaults);
 }
 
 export function readTemplate(template: Template, query: URLSearchParams): GraphReply {
   return select(templateFields(template), query, templateDefaults);
 }
 
-export function readAccount(account: Account, query: URLSearchParams): GraphReply {
+export function readAccount(account: Account, query: URLSearchParams, appId: string): GraphReply {
   const { business } = account;
   const owner = { id: business.id, name: business.name };
   const fields: Fields = {
@@ -95,6 +117,7 @@ export function readAccount(account: Account, query: URLSearchParams): GraphRepl
     primary_business_location: undefined,
     is_enabled_for_insights: false,
     whatsapp_business_manager_messaging_limit: business.messagingLimitTier,
+    health_status: healthStatus(healthFacts(account, appId)),
   };
   return select(fields, query, ["name", "currency", "timezone_id", "message_template_namespace"]);
 }

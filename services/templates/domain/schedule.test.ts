@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dueAfterNews, dueAfterReading, retryAfterMs } from "./schedule.ts";
+import { dueAfterChange, dueAfterNews, dueAfterReading, retryAfterMs } from "./schedule.ts";
 
 function time(text: string): Date {
   return new Date(`2026-03-02T${text}Z`);
@@ -15,6 +15,13 @@ const dues: [sentence: string, syncedAt: Date | undefined, dueAt: Date, due: Dat
 for (const [sentence, syncedAt, dueAt, due] of dues) {
   test(sentence, () => assert.deepEqual(dueAfterNews(syncedAt, dueAt, time("12:00")), due));
 }
+
+test("a change of ours is read when it has settled, within the same bounds", () => {
+  const due = (syncedAt: Date | undefined, dueAt: Date | undefined) => dueAfterChange(syncedAt, dueAt, time("12:00"));
+  assert.deepEqual(due(undefined, undefined), time("12:00:10"));
+  assert.deepEqual(due(time("11:59:30"), time("13:00")), time("12:00:30"));
+  assert.deepEqual(due(time("11:00"), time("12:00:01")), time("12:00:01"));
+});
 
 test("news that come during a reading ask for another one", () => {
   assert.deepEqual(dueAfterReading(time("12:02"), time("12:02"), time("13:00")), time("13:00"));

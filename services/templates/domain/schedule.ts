@@ -24,3 +24,12 @@ export function dueAfterNews(syncedAt: Date | undefined, dueAt: Date, now: Date)
   const earliest = syncedAt === undefined ? now.getTime() : Math.max(now.getTime(), syncedAt.getTime() + spacingMs);
   return new Date(Math.min(dueAt.getTime(), earliest));
 }
+
+// WhatsApp's list may lag behind what was just changed.
+const changeSettlesMs = 10_000;
+
+/** The same after a change of ours: as soon as a reading will show it. */
+export function dueAfterChange(syncedAt: Date | undefined, dueAt: Date | undefined, now: Date): Date {
+  const settledAt = new Date(now.getTime() + changeSettlesMs);
+  return dueAfterNews(syncedAt, dueAt ?? settledAt, settledAt);
+}

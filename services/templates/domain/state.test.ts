@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  afterEdit,
   afterNews,
   isDocumented,
   type Review,
@@ -51,7 +52,12 @@ function time(text: string): Date {
 }
 
 const told = (value: string, at = "12:00:00.700") => ({ value, at: time(at) });
-const review: Review = { status: told("APPROVED"), quality: told("GREEN"), category: told("UTILITY") };
+const review: Review = {
+  status: told("APPROVED"),
+  quality: told("GREEN"),
+  category: told("UTILITY"),
+  rejectedReason: told("NONE"),
+};
 const news: [sentence: string, news: ReviewNews, after: Review][] = [
   [
     "a newer state holds",
@@ -79,3 +85,17 @@ const news: [sentence: string, news: ReviewNews, after: Review][] = [
 for (const [sentence, given, after] of news) {
   test(sentence, () => assert.deepEqual(afterNews(review, given), after));
 }
+
+test("an edited template is in review, unless its review was quicker than the answer", () => {
+  const at = time("12:10:00");
+  const pending = { value: "PENDING", at };
+  const none = { value: "NONE", at };
+  const edited = { status: "APPROVED", category: "", at };
+  assert.deepEqual(afterEdit(review, edited), { ...review, status: pending, rejectedReason: none });
+  assert.deepEqual(afterEdit(review, { ...edited, status: "REJECTED", category: "MARKETING" }), {
+    ...review,
+    category: { value: "MARKETING", at },
+  });
+  const early = { ...edited, at: time("11:59:00") };
+  assert.deepEqual(afterEdit(review, early), review);
+});

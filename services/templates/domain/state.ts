@@ -41,7 +41,7 @@ export function statusAfter(event: string): string {
 export type Told = { value: string; at: Date };
 
 /** What can change without the text. */
-export type Review = { status: Told; quality: Told; category: Told };
+export type Review = { status: Told; quality: Told; category: Told; rejectedReason: Told };
 
 export type ReviewNews = { field: keyof Review; value: string; at: Date };
 
@@ -57,4 +57,21 @@ const secondMs = 1_000;
 
 function isOlder(at: Date, known: Date): boolean {
   return at.getTime() < Math.floor(known.getTime() / secondMs) * secondMs;
+}
+
+/**
+ * After an edit that WhatsApp took: in review. Unless the status was told anew since it was decided upon: then the review's own
+ * news was quicker than the answer. `status` is the one that was decided upon at `at`, `category` is empty where it stays.
+ */
+export function afterEdit(
+  review: Review,
+  { status, category, at }: { status: string; category: string; at: Date },
+): Review {
+  const told = (value: string): Told => ({ value, at });
+  const isReviewed = review.status.value !== status || review.status.at > at;
+  return {
+    ...review,
+    ...(category !== "" && { category: told(category) }),
+    ...(!isReviewed && { status: told("PENDING"), rejectedReason: told("NONE") }),
+  };
 }

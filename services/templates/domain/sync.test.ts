@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Review } from "./state.ts";
-import { type Listed, planSync } from "./sync.ts";
+import { type Listed, planSync, toldAt } from "./sync.ts";
 
 function time(text: string): Date {
   return new Date(`2026-03-02T${text}Z`);
 }
 
 function review(status: string, at: Date): Review {
-  return { status: { value: status, at }, quality: { value: "GREEN", at }, category: { value: "UTILITY", at } };
+  return toldAt({ status, quality: "GREEN", category: "UTILITY", rejectedReason: "NONE" }, at);
 }
 
 const listed = (name: string, more: Partial<Listed> = {}): Listed => ({

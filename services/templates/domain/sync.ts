@@ -15,10 +15,12 @@ export type Listed = TemplateKey & {
   rejectedReason: string;
 };
 
+type ReviewedField = "category" | "status" | "quality" | "rejectedReason";
+
 export type Reviewed = TemplateKey & { review: Review };
 
 export type Plan = {
-  upserts: (Omit<Listed, "category" | "status" | "quality"> & { review: Review })[];
+  upserts: (Omit<Listed, ReviewedField> & { review: Review })[];
   /** Known, but not listed any more. */
   vanished: Reviewed[];
 };
@@ -32,9 +34,9 @@ export function planSync(known: readonly Reviewed[], listed: readonly Listed[], 
   const reviews = new Map(known.map((template) => [keyText(template), template.review]));
   const byKey = new Map(listed.map((template) => [keyText(template), template]));
   return {
-    upserts: [...byKey.values()].map(({ category, status, quality, ...rest }) => ({
+    upserts: [...byKey.values()].map(({ category, status, quality, rejectedReason, ...rest }) => ({
       ...rest,
-      review: reviewAfter(reviews.get(keyText(rest)), { category, status, quality }, listedAt),
+      review: reviewAfter(reviews.get(keyText(rest)), { category, status, quality, rejectedReason }, listedAt),
     })),
     vanished: known
       .filter((template) => !byKey.has(keyText(template)) && template.review.status.at <= listedAt)
@@ -44,11 +46,23 @@ export function planSync(known: readonly Reviewed[], listed: readonly Listed[], 
 
 type Values = Record<keyof Review, string>;
 
-function reviewAfter(known: Review | undefined, { category, status, quality }: Values, at: Date): Review {
-  if (known === undefined) {
-    return { category: { value: category, at }, status: { value: status, at }, quality: { value: quality, at } };
-  }
+function reviewAfter(known: Review | undefined, values: Values, at: Date): Review {
+  return known === undefined ? toldAt(values, at) : withValues(known, values, at);
+}
+
+function withValues(known: Review, { category, status, quality, rejectedReason }: Values, at: Date): Review {
   const withCategory = afterNews(known, { field: "category", value: category, at });
   const withStatus = afterNews(withCategory, { field: "status", value: status, at });
-  return afterNews(withStatus, { field: "quality", value: quality, at });
+  const withReason = afterNews(withStatus, { field: "rejectedReason", value: rejectedReason, at });
+  return afterNews(withReason, { field: "quality", value: quality, at });
+}
+
+/** All of it told at one time. */
+export function toldAt({ category, status, quality, rejectedReason }: Values, at: Date): Review {
+  return {
+    category: { value: category, at },
+    status: { value: status, at },
+    quality: { value: quality, at },
+    rejectedReason: { value: rejectedReason, at },
+  };
 }

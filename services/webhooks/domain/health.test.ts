@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { afterFailure, type Health, healthy, slots, windowOf } from "./health.ts";
+import { afterFailure, type Health, healthy, pauseOf, slots, windowOf } from "./health.ts";
 import type { Failure } from "./retry.ts";
 
 const now = new Date("2026-11-22T12:00:00Z");
@@ -60,4 +60,23 @@ const windows: [sentence: string, concurrency: number, averageMs: number, held: 
 ];
 for (const [sentence, concurrency, averageMs, held] of windows) {
   test(sentence, () => assert.equal(windowOf(concurrency, averageMs), held));
+}
+
+const pauses: [
+  sentence: string,
+  pausedUntil: Date | undefined,
+  succeeded: Date | undefined,
+  failed: Date | undefined,
+  shown: Date | undefined,
+][] = [
+  ["no pause was saved", undefined, at(1), at(2), undefined],
+  ["it is under way", at(20), undefined, at(5), at(20)],
+  ["an older success does not end it", at(20), at(4), at(5), at(20)],
+  ["a newer one does", at(20), at(6), at(5), undefined],
+  ["it is over", at(10), undefined, at(5), undefined],
+];
+for (const [sentence, pausedUntil, lastSuccessAt, lastFailureAt, shown] of pauses) {
+  test(`pause that is shown: ${sentence}`, () => {
+    assert.deepEqual(pauseOf({ pausedUntil, lastSuccessAt, lastFailureAt }, at(10)), shown);
+  });
 }

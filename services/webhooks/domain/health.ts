@@ -24,6 +24,15 @@ export function afterFailure(health: Health, failure: Failure, startedAt: Date, 
   return { failuresInARow, pause: { from: now, until: new Date(now.getTime() + pauseMs) } };
 }
 
+/** Until when an endpoint is left alone, by what is saved of it; undefined: it is not, or it has answered since. */
+export function pauseOf({ pausedUntil, lastSuccessAt, lastFailureAt }: Saved, now: Date): Date | undefined {
+  if (pausedUntil === undefined || pausedUntil <= now) return undefined;
+  const hasAnsweredSince = lastSuccessAt !== undefined && lastFailureAt !== undefined && lastSuccessAt > lastFailureAt;
+  return hasAnsweredSince ? undefined : pausedUntil;
+}
+
+type Saved = Record<"pausedUntil" | "lastSuccessAt" | "lastFailureAt", Date | undefined>;
+
 /** How many deliveries may be under way now: none in a pause, one after it, all of them when it is well. */
 export function slots(health: Health, concurrency: number, now: Date): number {
   if (health.pause === undefined) return concurrency;

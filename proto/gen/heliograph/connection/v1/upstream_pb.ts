@@ -1,5 +1,6 @@
 // What is not a message but needs the number's credentials goes through the number's connection process.
-// Account calls take any connected number of the account.
+// Account calls take any connected number of the account. "Connected" means that a process holds the number's lease: WhatsApp need
+// not know the number as registered yet, so a new number's own process registers it.
 // Errors of WhatsApp come back as FAILED_PRECONDITION upstream_refused with the code in the text; UNAVAILABLE upstream_unavailable
 // when WhatsApp did not answer. Repeating a call is the caller's decision.
 
@@ -17,7 +18,67 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heliograph/connection/v1/upstream.proto.
  */
 export const file_heliograph_connection_v1_upstream: GenFile = /*@__PURE__*/
-  fileDesc("CidoZWxpb2dyYXBoL2Nvbm5lY3Rpb24vdjEvdXBzdHJlYW0ucHJvdG8SGGhlbGlvZ3JhcGguY29ubmVjdGlvbi52MSIWChRMaXN0VGVtcGxhdGVzUmVxdWVzdCJnChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USDwoHd2FiYV9pZBgBIAEoCRI9Cgl0ZW1wbGF0ZXMYAiADKAsyKi5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuVXBzdHJlYW1UZW1wbGF0ZSLGAQoQVXBzdHJlYW1UZW1wbGF0ZRITCgt0ZW1wbGF0ZV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCGxhbmd1YWdlGAMgASgJEg4KBnN0YXR1cxgEIAEoCRIQCghjYXRlZ29yeRgFIAEoCRIPCgdxdWFsaXR5GAYgASgJEhgKEHBhcmFtZXRlcl9mb3JtYXQYByABKAkSFwoPY29tcG9uZW50c19qc29uGAggASgMEhcKD3JlamVjdGVkX3JlYXNvbhgJIAEoCSIXChVHZXRQaG9uZU51bWJlclJlcXVlc3QisgIKFkdldFBob25lTnVtYmVyUmVzcG9uc2USFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJEg8KB3dhYmFfaWQYAiABKAkSEwoLYnVzaW5lc3NfaWQYAyABKAkSHAoUZGlzcGxheV9waG9uZV9udW1iZXIYBCABKAkSFQoNdmVyaWZpZWRfbmFtZRgFIAEoCRIOCgZzdGF0dXMYBiABKAkSFgoOcXVhbGl0eV9yYXRpbmcYByABKAkSHAoUbWVzc2FnaW5nX2xpbWl0X3RpZXIYCCABKAkSGAoQdGhyb3VnaHB1dF9sZXZlbBgJIAEoCRITCgtuYW1lX3N0YXR1cxgKIAEoCRIvCgtvYnNlcnZlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMAoPTWFya1JlYWRSZXF1ZXN0Eg0KBXdhbWlkGAEgASgJEg4KBnR5cGluZxgCIAEoCCISChBNYXJrUmVhZFJlc3BvbnNlInwKFUNyZWF0ZVRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEhAKCGNhdGVnb3J5GAMgASgJEhgKEHBhcmFtZXRlcl9mb3JtYXQYBCABKAkSFwoPY29tcG9uZW50c19qc29uGAUgASgMIk8KFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USEwoLdGVtcGxhdGVfaWQYASABKAkSDgoGc3RhdHVzGAIgASgJEhAKCGNhdGVnb3J5GAMgASgJIlUKE0VkaXRUZW1wbGF0ZVJlcXVlc3QSEwoLdGVtcGxhdGVfaWQYASABKAkSEAoIY2F0ZWdvcnkYAiABKAkSFwoPY29tcG9uZW50c19qc29uGAMgASgMIhYKFEVkaXRUZW1wbGF0ZVJlc3BvbnNlIjoKFURlbGV0ZVRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3RlbXBsYXRlX2lkGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UiEQoPUmVnaXN0ZXJSZXF1ZXN0IhIKEFJlZ2lzdGVyUmVzcG9uc2UiEwoRRGVyZWdpc3RlclJlcXVlc3QiFAoSRGVyZWdpc3RlclJlc3BvbnNlIkIKElVwbG9hZE1lZGlhUmVxdWVzdBITCgltaW1lX3R5cGUYASABKAlIABIPCgVjaHVuaxgCIAEoDEgAQgYKBHBhcnQiJwoTVXBsb2FkTWVkaWFSZXNwb25zZRIQCghtZWRpYV9pZBgBIAEoCSIoChREb3dubG9hZE1lZGlhUmVxdWVzdBIQCghtZWRpYV9pZBgBIAEoCSJFChVEb3dubG9hZE1lZGlhUmVzcG9uc2USEwoJbWltZV90eXBlGAEgASgJSAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IiYKEkRlbGV0ZU1lZGlhUmVxdWVzdBIQCghtZWRpYV9pZBgBIAEoCSIVChNEZWxldGVNZWRpYVJlc3BvbnNlMs4JCg9VcHN0cmVhbVNlcnZpY2UScAoNTGlzdFRlbXBsYXRlcxIuLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBovLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5MaXN0VGVtcGxhdGVzUmVzcG9uc2UScwoOR2V0UGhvbmVOdW1iZXISLy5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuR2V0UGhvbmVOdW1iZXJSZXF1ZXN0GjAuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkdldFBob25lTnVtYmVyUmVzcG9uc2USYQoITWFya1JlYWQSKS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuTWFya1JlYWRSZXF1ZXN0GiouaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLk1hcmtSZWFkUmVzcG9uc2UScwoOQ3JlYXRlVGVtcGxhdGUSLy5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0GjAuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USbQoMRWRpdFRlbXBsYXRlEi0uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkVkaXRUZW1wbGF0ZVJlcXVlc3QaLi5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRWRpdFRlbXBsYXRlUmVzcG9uc2UScwoORGVsZXRlVGVtcGxhdGUSLy5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRGVsZXRlVGVtcGxhdGVSZXF1ZXN0GjAuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2USYQoIUmVnaXN0ZXISKS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuUmVnaXN0ZXJSZXF1ZXN0GiouaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLlJlZ2lzdGVyUmVzcG9uc2USZwoKRGVyZWdpc3RlchIrLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5EZXJlZ2lzdGVyUmVxdWVzdBosLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5EZXJlZ2lzdGVyUmVzcG9uc2USbAoLVXBsb2FkTWVkaWESLC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuVXBsb2FkTWVkaWFSZXF1ZXN0Gi0uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLlVwbG9hZE1lZGlhUmVzcG9uc2UoARJyCg1Eb3dubG9hZE1lZGlhEi4uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRvd25sb2FkTWVkaWFSZXF1ZXN0Gi8uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRvd25sb2FkTWVkaWFSZXNwb25zZTABEmoKC0RlbGV0ZU1lZGlhEiwuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRlbGV0ZU1lZGlhUmVxdWVzdBotLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5EZWxldGVNZWRpYVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CidoZWxpb2dyYXBoL2Nvbm5lY3Rpb24vdjEvdXBzdHJlYW0ucHJvdG8SGGhlbGlvZ3JhcGguY29ubmVjdGlvbi52MSIkCg5HZXRQYWNlUmVxdWVzdBISCgpyZWNpcGllbnRzGAEgAygJInAKD0dldFBhY2VSZXNwb25zZRIbChNtZXNzYWdlc19wZXJfc2Vjb25kGAEgASgNEhYKDnJlc3RpbmdfcmVhc29uGAIgASgJEhIKCnJlc3RpbmdfbXMYAyABKA0SFAoMcGFpcl93YWl0X21zGAQgAygNIhYKFExpc3RUZW1wbGF0ZXNSZXF1ZXN0ImcKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIPCgd3YWJhX2lkGAEgASgJEj0KCXRlbXBsYXRlcxgCIAMoCzIqLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5VcHN0cmVhbVRlbXBsYXRlIsYBChBVcHN0cmVhbVRlbXBsYXRlEhMKC3RlbXBsYXRlX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkSDgoGc3RhdHVzGAQgASgJEhAKCGNhdGVnb3J5GAUgASgJEg8KB3F1YWxpdHkYBiABKAkSGAoQcGFyYW1ldGVyX2Zvcm1hdBgHIAEoCRIXCg9jb21wb25lbnRzX2pzb24YCCABKAwSFwoPcmVqZWN0ZWRfcmVhc29uGAkgASgJIhcKFUdldFBob25lTnVtYmVyUmVxdWVzdCLrAgoWR2V0UGhvbmVOdW1iZXJSZXNwb25zZRIXCg9waG9uZV9udW1iZXJfaWQYASABKAkSDwoHd2FiYV9pZBgCIAEoCRITCgtidXNpbmVzc19pZBgDIAEoCRIcChRkaXNwbGF5X3Bob25lX251bWJlchgEIAEoCRIVCg12ZXJpZmllZF9uYW1lGAUgASgJEg4KBnN0YXR1cxgGIAEoCRIWCg5xdWFsaXR5X3JhdGluZxgHIAEoCRIcChRtZXNzYWdpbmdfbGltaXRfdGllchgIIAEoCRIYChB0aHJvdWdocHV0X2xldmVsGAkgASgJEhMKC25hbWVfc3RhdHVzGAogASgJEi8KC29ic2VydmVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgChhjb2RlX3ZlcmlmaWNhdGlvbl9zdGF0dXMYDCABKAkSFQoNcGxhdGZvcm1fdHlwZRgNIAEoCSIwCg9NYXJrUmVhZFJlcXVlc3QSDQoFd2FtaWQYASABKAkSDgoGdHlwaW5nGAIgASgIIhIKEE1hcmtSZWFkUmVzcG9uc2UifAoVQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIbGFuZ3VhZ2UYAiABKAkSEAoIY2F0ZWdvcnkYAyABKAkSGAoQcGFyYW1ldGVyX2Zvcm1hdBgEIAEoCRIXCg9jb21wb25lbnRzX2pzb24YBSABKAwiTwoWQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRITCgt0ZW1wbGF0ZV9pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSEAoIY2F0ZWdvcnkYAyABKAkiVQoTRWRpdFRlbXBsYXRlUmVxdWVzdBITCgt0ZW1wbGF0ZV9pZBgBIAEoCRIQCghjYXRlZ29yeRgCIAEoCRIXCg9jb21wb25lbnRzX2pzb24YAyABKAwiFgoURWRpdFRlbXBsYXRlUmVzcG9uc2UiOgoVRGVsZXRlVGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoLdGVtcGxhdGVfaWQYAiABKAkiGAoWRGVsZXRlVGVtcGxhdGVSZXNwb25zZSIeCg9SZWdpc3RlclJlcXVlc3QSCwoDcGluGAEgASgJIhIKEFJlZ2lzdGVyUmVzcG9uc2UiEwoRRGVyZWdpc3RlclJlcXVlc3QiFAoSRGVyZWdpc3RlclJlc3BvbnNlIkIKElVwbG9hZE1lZGlhUmVxdWVzdBITCgltaW1lX3R5cGUYASABKAlIABIPCgVjaHVuaxgCIAEoDEgAQgYKBHBhcnQiJwoTVXBsb2FkTWVkaWFSZXNwb25zZRIQCghtZWRpYV9pZBgBIAEoCSIoChREb3dubG9hZE1lZGlhUmVxdWVzdBIQCghtZWRpYV9pZBgBIAEoCSJFChVEb3dubG9hZE1lZGlhUmVzcG9uc2USEwoJbWltZV90eXBlGAEgASgJSAASDwoFY2h1bmsYAiABKAxIAEIGCgRwYXJ0IiYKEkRlbGV0ZU1lZGlhUmVxdWVzdBIQCghtZWRpYV9pZBgBIAEoCSIVChNEZWxldGVNZWRpYVJlc3BvbnNlIhkKF0xpc3RQaG9uZU51bWJlcnNSZXF1ZXN0InEKGExpc3RQaG9uZU51bWJlcnNSZXNwb25zZRIPCgd3YWJhX2lkGAEgASgJEkQKDXBob25lX251bWJlcnMYAiADKAsyLS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuVXBzdHJlYW1QaG9uZU51bWJlciKRAgoTVXBzdHJlYW1QaG9uZU51bWJlchIXCg9waG9uZV9udW1iZXJfaWQYASABKAkSHAoUZGlzcGxheV9waG9uZV9udW1iZXIYAiABKAkSFQoNdmVyaWZpZWRfbmFtZRgDIAEoCRIOCgZzdGF0dXMYBCABKAkSFgoOcXVhbGl0eV9yYXRpbmcYBSABKAkSHAoUbWVzc2FnaW5nX2xpbWl0X3RpZXIYBiABKAkSGAoQdGhyb3VnaHB1dF9sZXZlbBgHIAEoCRITCgtuYW1lX3N0YXR1cxgIIAEoCRIgChhjb2RlX3ZlcmlmaWNhdGlvbl9zdGF0dXMYCSABKAkSFQoNcGxhdGZvcm1fdHlwZRgKIAEoCSITChFHZXRBY2NvdW50UmVxdWVzdCKUAwoSR2V0QWNjb3VudFJlc3BvbnNlEg8KB3dhYmFfaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtidXNpbmVzc19pZBgDIAEoCRIVCg1idXNpbmVzc19uYW1lGAQgASgJEhAKCGN1cnJlbmN5GAUgASgJEhMKC3RpbWV6b25lX2lkGAYgASgJEiIKGm1lc3NhZ2VfdGVtcGxhdGVfbmFtZXNwYWNlGAcgASgJEiQKHGJ1c2luZXNzX3ZlcmlmaWNhdGlvbl9zdGF0dXMYCCABKAkSHQoVYWNjb3VudF9yZXZpZXdfc3RhdHVzGAkgASgJEhwKFG1lc3NhZ2luZ19saW1pdF90aWVyGAogASgJEhgKEGNhbl9zZW5kX21lc3NhZ2UYCyABKAkSOgoIcHJvYmxlbXMYDCADKAsyKC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuQWNjb3VudFByb2JsZW0SLwoLb2JzZXJ2ZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIm0KDkFjY291bnRQcm9ibGVtEhMKC2VudGl0eV90eXBlGAEgASgJEhEKCWVudGl0eV9pZBgCIAEoCRIMCgRjb2RlGAMgASgNEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhAKCHNvbHV0aW9uGAUgASgJIhsKGUxpc3RTdWJzY3JpYmVkQXBwc1JlcXVlc3QiZAoaTGlzdFN1YnNjcmliZWRBcHBzUmVzcG9uc2USDwoHd2FiYV9pZBgBIAEoCRI1CgRhcHBzGAIgAygLMicuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLlN1YnNjcmliZWRBcHAiTAoNU3Vic2NyaWJlZEFwcBIOCgZhcHBfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIdChVvdmVycmlkZV9jYWxsYmFja191cmkYAyABKAkiFQoTU3Vic2NyaWJlQXBwUmVxdWVzdCIWChRTdWJzY3JpYmVBcHBSZXNwb25zZSIXChVVbnN1YnNjcmliZUFwcFJlcXVlc3QiGAoWVW5zdWJzY3JpYmVBcHBSZXNwb25zZSITChFDaGVja1Rva2VuUmVxdWVzdCKpAQoSQ2hlY2tUb2tlblJlc3BvbnNlEg0KBXZhbGlkGAEgASgIEg8KB3Byb2JsZW0YAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaW5zcGVjdGVkGAQgASgIEg4KBmFwcF9pZBgFIAEoCRIQCghhcHBfbmFtZRgGIAEoCRIOCgZzY29wZXMYByADKAky4A8KD1Vwc3RyZWFtU2VydmljZRJwCg1MaXN0VGVtcGxhdGVzEi4uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0Gi8uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZRJzCg5HZXRQaG9uZU51bWJlchIvLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5HZXRQaG9uZU51bWJlclJlcXVlc3QaMC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuR2V0UGhvbmVOdW1iZXJSZXNwb25zZRJhCghNYXJrUmVhZBIpLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5NYXJrUmVhZFJlcXVlc3QaKi5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuTWFya1JlYWRSZXNwb25zZRJzCg5DcmVhdGVUZW1wbGF0ZRIvLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5DcmVhdGVUZW1wbGF0ZVJlcXVlc3QaMC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRJtCgxFZGl0VGVtcGxhdGUSLS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRWRpdFRlbXBsYXRlUmVxdWVzdBouLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5FZGl0VGVtcGxhdGVSZXNwb25zZRJzCg5EZWxldGVUZW1wbGF0ZRIvLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaMC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRGVsZXRlVGVtcGxhdGVSZXNwb25zZRJhCghSZWdpc3RlchIpLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5SZWdpc3RlclJlcXVlc3QaKi5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuUmVnaXN0ZXJSZXNwb25zZRJnCgpEZXJlZ2lzdGVyEisuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRlcmVnaXN0ZXJSZXF1ZXN0GiwuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRlcmVnaXN0ZXJSZXNwb25zZRJ5ChBMaXN0UGhvbmVOdW1iZXJzEjEuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkxpc3RQaG9uZU51bWJlcnNSZXF1ZXN0GjIuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkxpc3RQaG9uZU51bWJlcnNSZXNwb25zZRJnCgpHZXRBY2NvdW50EisuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkdldEFjY291bnRSZXF1ZXN0GiwuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkdldEFjY291bnRSZXNwb25zZRJ/ChJMaXN0U3Vic2NyaWJlZEFwcHMSMy5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuTGlzdFN1YnNjcmliZWRBcHBzUmVxdWVzdBo0LmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5MaXN0U3Vic2NyaWJlZEFwcHNSZXNwb25zZRJtCgxTdWJzY3JpYmVBcHASLS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuU3Vic2NyaWJlQXBwUmVxdWVzdBouLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5TdWJzY3JpYmVBcHBSZXNwb25zZRJzCg5VbnN1YnNjcmliZUFwcBIvLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5VbnN1YnNjcmliZUFwcFJlcXVlc3QaMC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuVW5zdWJzY3JpYmVBcHBSZXNwb25zZRJnCgpDaGVja1Rva2VuEisuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkNoZWNrVG9rZW5SZXF1ZXN0GiwuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkNoZWNrVG9rZW5SZXNwb25zZRJeCgdHZXRQYWNlEiguaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkdldFBhY2VSZXF1ZXN0GikuaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkdldFBhY2VSZXNwb25zZRJsCgtVcGxvYWRNZWRpYRIsLmhlbGlvZ3JhcGguY29ubmVjdGlvbi52MS5VcGxvYWRNZWRpYVJlcXVlc3QaLS5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuVXBsb2FkTWVkaWFSZXNwb25zZSgBEnIKDURvd25sb2FkTWVkaWESLi5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRG93bmxvYWRNZWRpYVJlcXVlc3QaLy5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRG93bmxvYWRNZWRpYVJlc3BvbnNlMAESagoLRGVsZXRlTWVkaWESLC5oZWxpb2dyYXBoLmNvbm5lY3Rpb24udjEuRGVsZXRlTWVkaWFSZXF1ZXN0Gi0uaGVsaW9ncmFwaC5jb25uZWN0aW9uLnYxLkRlbGV0ZU1lZGlhUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+
+/**
+ * @generated from message heliograph.connection.v1.GetPaceRequest
+ */
+export type GetPaceRequest = Message<"heliograph.connection.v1.GetPaceRequest"> & {
+  /**
+   * Digits. A user named again stands for the message after the one before.
+   *
+   * @generated from field: repeated string recipients = 1;
+   */
+  recipients: string[];
+};
+
+/**
+ * Describes the message heliograph.connection.v1.GetPaceRequest.
+ * Use `create(GetPaceRequestSchema)` to create a new message.
+ */
+export const GetPaceRequestSchema: GenMessage<GetPaceRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 0);
+
+/**
+ * @generated from message heliograph.connection.v1.GetPaceResponse
+ */
+export type GetPaceResponse = Message<"heliograph.connection.v1.GetPaceResponse"> & {
+  /**
+   * Of the spec, within what WhatsApp allows, less what its refusals take away at the moment.
+   *
+   * @generated from field: uint32 messages_per_second = 1;
+   */
+  messagesPerSecond: number;
+
+  /**
+   * Why nothing goes, or only one message at a time to see whether it does again: token_refused, number_not_registered,
+   * upstream_silent, maintenance, … Empty: messages go.
+   *
+   * @generated from field: string resting_reason = 2;
+   */
+  restingReason: string;
+
+  /**
+   * How long nothing goes still.
+   *
+   * @generated from field: uint32 resting_ms = 3;
+   */
+  restingMs: number;
+
+  /**
+   * In the order asked: how long the pair of number and user waits; 0: not at all.
+   *
+   * @generated from field: repeated uint32 pair_wait_ms = 4;
+   */
+  pairWaitMs: number[];
+};
+
+/**
+ * Describes the message heliograph.connection.v1.GetPaceResponse.
+ * Use `create(GetPaceResponseSchema)` to create a new message.
+ */
+export const GetPaceResponseSchema: GenMessage<GetPaceResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 1);
 
 /**
  * @generated from message heliograph.connection.v1.ListTemplatesRequest
@@ -30,7 +91,7 @@ export type ListTemplatesRequest = Message<"heliograph.connection.v1.ListTemplat
  * Use `create(ListTemplatesRequestSchema)` to create a new message.
  */
 export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 0);
+  messageDesc(file_heliograph_connection_v1_upstream, 2);
 
 /**
  * @generated from message heliograph.connection.v1.ListTemplatesResponse
@@ -52,7 +113,7 @@ export type ListTemplatesResponse = Message<"heliograph.connection.v1.ListTempla
  * Use `create(ListTemplatesResponseSchema)` to create a new message.
  */
 export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 1);
+  messageDesc(file_heliograph_connection_v1_upstream, 3);
 
 /**
  * @generated from message heliograph.connection.v1.UpstreamTemplate
@@ -115,7 +176,7 @@ export type UpstreamTemplate = Message<"heliograph.connection.v1.UpstreamTemplat
  * Use `create(UpstreamTemplateSchema)` to create a new message.
  */
 export const UpstreamTemplateSchema: GenMessage<UpstreamTemplate> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 2);
+  messageDesc(file_heliograph_connection_v1_upstream, 4);
 
 /**
  * @generated from message heliograph.connection.v1.GetPhoneNumberRequest
@@ -128,7 +189,7 @@ export type GetPhoneNumberRequest = Message<"heliograph.connection.v1.GetPhoneNu
  * Use `create(GetPhoneNumberRequestSchema)` to create a new message.
  */
 export const GetPhoneNumberRequestSchema: GenMessage<GetPhoneNumberRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 3);
+  messageDesc(file_heliograph_connection_v1_upstream, 5);
 
 /**
  * @generated from message heliograph.connection.v1.GetPhoneNumberResponse
@@ -198,6 +259,20 @@ export type GetPhoneNumberResponse = Message<"heliograph.connection.v1.GetPhoneN
    * @generated from field: google.protobuf.Timestamp observed_at = 11;
    */
   observedAt?: Timestamp | undefined;
+
+  /**
+   * VERIFIED, NOT_VERIFIED, EXPIRED: whether the code that proves ownership was entered.
+   *
+   * @generated from field: string code_verification_status = 12;
+   */
+  codeVerificationStatus: string;
+
+  /**
+   * CLOUD_API where the number is registered with the Cloud API, NOT_APPLICABLE, ON_PREMISE.
+   *
+   * @generated from field: string platform_type = 13;
+   */
+  platformType: string;
 };
 
 /**
@@ -205,7 +280,7 @@ export type GetPhoneNumberResponse = Message<"heliograph.connection.v1.GetPhoneN
  * Use `create(GetPhoneNumberResponseSchema)` to create a new message.
  */
 export const GetPhoneNumberResponseSchema: GenMessage<GetPhoneNumberResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 4);
+  messageDesc(file_heliograph_connection_v1_upstream, 6);
 
 /**
  * @generated from message heliograph.connection.v1.MarkReadRequest
@@ -229,7 +304,7 @@ export type MarkReadRequest = Message<"heliograph.connection.v1.MarkReadRequest"
  * Use `create(MarkReadRequestSchema)` to create a new message.
  */
 export const MarkReadRequestSchema: GenMessage<MarkReadRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 5);
+  messageDesc(file_heliograph_connection_v1_upstream, 7);
 
 /**
  * @generated from message heliograph.connection.v1.MarkReadResponse
@@ -242,7 +317,7 @@ export type MarkReadResponse = Message<"heliograph.connection.v1.MarkReadRespons
  * Use `create(MarkReadResponseSchema)` to create a new message.
  */
 export const MarkReadResponseSchema: GenMessage<MarkReadResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 6);
+  messageDesc(file_heliograph_connection_v1_upstream, 8);
 
 /**
  * @generated from message heliograph.connection.v1.CreateTemplateRequest
@@ -279,7 +354,7 @@ export type CreateTemplateRequest = Message<"heliograph.connection.v1.CreateTemp
  * Use `create(CreateTemplateRequestSchema)` to create a new message.
  */
 export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 7);
+  messageDesc(file_heliograph_connection_v1_upstream, 9);
 
 /**
  * @generated from message heliograph.connection.v1.CreateTemplateResponse
@@ -306,7 +381,7 @@ export type CreateTemplateResponse = Message<"heliograph.connection.v1.CreateTem
  * Use `create(CreateTemplateResponseSchema)` to create a new message.
  */
 export const CreateTemplateResponseSchema: GenMessage<CreateTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 8);
+  messageDesc(file_heliograph_connection_v1_upstream, 10);
 
 /**
  * @generated from message heliograph.connection.v1.EditTemplateRequest
@@ -318,11 +393,15 @@ export type EditTemplateRequest = Message<"heliograph.connection.v1.EditTemplate
   templateId: string;
 
   /**
+   * Empty: stays as it is.
+   *
    * @generated from field: string category = 2;
    */
   category: string;
 
   /**
+   * Empty: stays as it is.
+   *
    * @generated from field: bytes components_json = 3;
    */
   componentsJson: Uint8Array;
@@ -333,7 +412,7 @@ export type EditTemplateRequest = Message<"heliograph.connection.v1.EditTemplate
  * Use `create(EditTemplateRequestSchema)` to create a new message.
  */
 export const EditTemplateRequestSchema: GenMessage<EditTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 9);
+  messageDesc(file_heliograph_connection_v1_upstream, 11);
 
 /**
  * @generated from message heliograph.connection.v1.EditTemplateResponse
@@ -346,7 +425,7 @@ export type EditTemplateResponse = Message<"heliograph.connection.v1.EditTemplat
  * Use `create(EditTemplateResponseSchema)` to create a new message.
  */
 export const EditTemplateResponseSchema: GenMessage<EditTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 10);
+  messageDesc(file_heliograph_connection_v1_upstream, 12);
 
 /**
  * @generated from message heliograph.connection.v1.DeleteTemplateRequest
@@ -370,7 +449,7 @@ export type DeleteTemplateRequest = Message<"heliograph.connection.v1.DeleteTemp
  * Use `create(DeleteTemplateRequestSchema)` to create a new message.
  */
 export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 11);
+  messageDesc(file_heliograph_connection_v1_upstream, 13);
 
 /**
  * @generated from message heliograph.connection.v1.DeleteTemplateResponse
@@ -383,12 +462,18 @@ export type DeleteTemplateResponse = Message<"heliograph.connection.v1.DeleteTem
  * Use `create(DeleteTemplateResponseSchema)` to create a new message.
  */
 export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 12);
+  messageDesc(file_heliograph_connection_v1_upstream, 14);
 
 /**
  * @generated from message heliograph.connection.v1.RegisterRequest
  */
 export type RegisterRequest = Message<"heliograph.connection.v1.RegisterRequest"> & {
+  /**
+   * Six digits: the number's PIN of two-step verification. Never logged.
+   *
+   * @generated from field: string pin = 1;
+   */
+  pin: string;
 };
 
 /**
@@ -396,7 +481,7 @@ export type RegisterRequest = Message<"heliograph.connection.v1.RegisterRequest"
  * Use `create(RegisterRequestSchema)` to create a new message.
  */
 export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 13);
+  messageDesc(file_heliograph_connection_v1_upstream, 15);
 
 /**
  * @generated from message heliograph.connection.v1.RegisterResponse
@@ -409,7 +494,7 @@ export type RegisterResponse = Message<"heliograph.connection.v1.RegisterRespons
  * Use `create(RegisterResponseSchema)` to create a new message.
  */
 export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 14);
+  messageDesc(file_heliograph_connection_v1_upstream, 16);
 
 /**
  * @generated from message heliograph.connection.v1.DeregisterRequest
@@ -422,7 +507,7 @@ export type DeregisterRequest = Message<"heliograph.connection.v1.DeregisterRequ
  * Use `create(DeregisterRequestSchema)` to create a new message.
  */
 export const DeregisterRequestSchema: GenMessage<DeregisterRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 15);
+  messageDesc(file_heliograph_connection_v1_upstream, 17);
 
 /**
  * @generated from message heliograph.connection.v1.DeregisterResponse
@@ -435,7 +520,7 @@ export type DeregisterResponse = Message<"heliograph.connection.v1.DeregisterRes
  * Use `create(DeregisterResponseSchema)` to create a new message.
  */
 export const DeregisterResponseSchema: GenMessage<DeregisterResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 16);
+  messageDesc(file_heliograph_connection_v1_upstream, 18);
 
 /**
  * @generated from message heliograph.connection.v1.UploadMediaRequest
@@ -464,7 +549,7 @@ export type UploadMediaRequest = Message<"heliograph.connection.v1.UploadMediaRe
  * Use `create(UploadMediaRequestSchema)` to create a new message.
  */
 export const UploadMediaRequestSchema: GenMessage<UploadMediaRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 17);
+  messageDesc(file_heliograph_connection_v1_upstream, 19);
 
 /**
  * @generated from message heliograph.connection.v1.UploadMediaResponse
@@ -481,7 +566,7 @@ export type UploadMediaResponse = Message<"heliograph.connection.v1.UploadMediaR
  * Use `create(UploadMediaResponseSchema)` to create a new message.
  */
 export const UploadMediaResponseSchema: GenMessage<UploadMediaResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 18);
+  messageDesc(file_heliograph_connection_v1_upstream, 20);
 
 /**
  * @generated from message heliograph.connection.v1.DownloadMediaRequest
@@ -498,7 +583,7 @@ export type DownloadMediaRequest = Message<"heliograph.connection.v1.DownloadMed
  * Use `create(DownloadMediaRequestSchema)` to create a new message.
  */
 export const DownloadMediaRequestSchema: GenMessage<DownloadMediaRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 19);
+  messageDesc(file_heliograph_connection_v1_upstream, 21);
 
 /**
  * @generated from message heliograph.connection.v1.DownloadMediaResponse
@@ -527,7 +612,7 @@ export type DownloadMediaResponse = Message<"heliograph.connection.v1.DownloadMe
  * Use `create(DownloadMediaResponseSchema)` to create a new message.
  */
 export const DownloadMediaResponseSchema: GenMessage<DownloadMediaResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 20);
+  messageDesc(file_heliograph_connection_v1_upstream, 22);
 
 /**
  * @generated from message heliograph.connection.v1.DeleteMediaRequest
@@ -544,7 +629,7 @@ export type DeleteMediaRequest = Message<"heliograph.connection.v1.DeleteMediaRe
  * Use `create(DeleteMediaRequestSchema)` to create a new message.
  */
 export const DeleteMediaRequestSchema: GenMessage<DeleteMediaRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 21);
+  messageDesc(file_heliograph_connection_v1_upstream, 23);
 
 /**
  * @generated from message heliograph.connection.v1.DeleteMediaResponse
@@ -557,7 +642,427 @@ export type DeleteMediaResponse = Message<"heliograph.connection.v1.DeleteMediaR
  * Use `create(DeleteMediaResponseSchema)` to create a new message.
  */
 export const DeleteMediaResponseSchema: GenMessage<DeleteMediaResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_connection_v1_upstream, 22);
+  messageDesc(file_heliograph_connection_v1_upstream, 24);
+
+/**
+ * @generated from message heliograph.connection.v1.ListPhoneNumbersRequest
+ */
+export type ListPhoneNumbersRequest = Message<"heliograph.connection.v1.ListPhoneNumbersRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.ListPhoneNumbersRequest.
+ * Use `create(ListPhoneNumbersRequestSchema)` to create a new message.
+ */
+export const ListPhoneNumbersRequestSchema: GenMessage<ListPhoneNumbersRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 25);
+
+/**
+ * @generated from message heliograph.connection.v1.ListPhoneNumbersResponse
+ */
+export type ListPhoneNumbersResponse = Message<"heliograph.connection.v1.ListPhoneNumbersResponse"> & {
+  /**
+   * @generated from field: string waba_id = 1;
+   */
+  wabaId: string;
+
+  /**
+   * @generated from field: repeated heliograph.connection.v1.UpstreamPhoneNumber phone_numbers = 2;
+   */
+  phoneNumbers: UpstreamPhoneNumber[];
+};
+
+/**
+ * Describes the message heliograph.connection.v1.ListPhoneNumbersResponse.
+ * Use `create(ListPhoneNumbersResponseSchema)` to create a new message.
+ */
+export const ListPhoneNumbersResponseSchema: GenMessage<ListPhoneNumbersResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 26);
+
+/**
+ * Words as in GetPhoneNumberResponse.
+ *
+ * @generated from message heliograph.connection.v1.UpstreamPhoneNumber
+ */
+export type UpstreamPhoneNumber = Message<"heliograph.connection.v1.UpstreamPhoneNumber"> & {
+  /**
+   * @generated from field: string phone_number_id = 1;
+   */
+  phoneNumberId: string;
+
+  /**
+   * @generated from field: string display_phone_number = 2;
+   */
+  displayPhoneNumber: string;
+
+  /**
+   * @generated from field: string verified_name = 3;
+   */
+  verifiedName: string;
+
+  /**
+   * @generated from field: string status = 4;
+   */
+  status: string;
+
+  /**
+   * @generated from field: string quality_rating = 5;
+   */
+  qualityRating: string;
+
+  /**
+   * @generated from field: string messaging_limit_tier = 6;
+   */
+  messagingLimitTier: string;
+
+  /**
+   * @generated from field: string throughput_level = 7;
+   */
+  throughputLevel: string;
+
+  /**
+   * @generated from field: string name_status = 8;
+   */
+  nameStatus: string;
+
+  /**
+   * @generated from field: string code_verification_status = 9;
+   */
+  codeVerificationStatus: string;
+
+  /**
+   * @generated from field: string platform_type = 10;
+   */
+  platformType: string;
+};
+
+/**
+ * Describes the message heliograph.connection.v1.UpstreamPhoneNumber.
+ * Use `create(UpstreamPhoneNumberSchema)` to create a new message.
+ */
+export const UpstreamPhoneNumberSchema: GenMessage<UpstreamPhoneNumber> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 27);
+
+/**
+ * @generated from message heliograph.connection.v1.GetAccountRequest
+ */
+export type GetAccountRequest = Message<"heliograph.connection.v1.GetAccountRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.GetAccountRequest.
+ * Use `create(GetAccountRequestSchema)` to create a new message.
+ */
+export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 28);
+
+/**
+ * @generated from message heliograph.connection.v1.GetAccountResponse
+ */
+export type GetAccountResponse = Message<"heliograph.connection.v1.GetAccountResponse"> & {
+  /**
+   * @generated from field: string waba_id = 1;
+   */
+  wabaId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string business_id = 3;
+   */
+  businessId: string;
+
+  /**
+   * @generated from field: string business_name = 4;
+   */
+  businessName: string;
+
+  /**
+   * @generated from field: string currency = 5;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: string timezone_id = 6;
+   */
+  timezoneId: string;
+
+  /**
+   * @generated from field: string message_template_namespace = 7;
+   */
+  messageTemplateNamespace: string;
+
+  /**
+   * verified, not_verified, pending, …
+   *
+   * @generated from field: string business_verification_status = 8;
+   */
+  businessVerificationStatus: string;
+
+  /**
+   * APPROVED, PENDING, REJECTED, …
+   *
+   * @generated from field: string account_review_status = 9;
+   */
+  accountReviewStatus: string;
+
+  /**
+   * @generated from field: string messaging_limit_tier = 10;
+   */
+  messagingLimitTier: string;
+
+  /**
+   * AVAILABLE, LIMITED, BLOCKED; empty when WhatsApp does not tell.
+   *
+   * @generated from field: string can_send_message = 11;
+   */
+  canSendMessage: string;
+
+  /**
+   * What limits or blocks sending.
+   *
+   * @generated from field: repeated heliograph.connection.v1.AccountProblem problems = 12;
+   */
+  problems: AccountProblem[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp observed_at = 13;
+   */
+  observedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message heliograph.connection.v1.GetAccountResponse.
+ * Use `create(GetAccountResponseSchema)` to create a new message.
+ */
+export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 29);
+
+/**
+ * @generated from message heliograph.connection.v1.AccountProblem
+ */
+export type AccountProblem = Message<"heliograph.connection.v1.AccountProblem"> & {
+  /**
+   * WABA, BUSINESS, APP, …
+   *
+   * @generated from field: string entity_type = 1;
+   */
+  entityType: string;
+
+  /**
+   * @generated from field: string entity_id = 2;
+   */
+  entityId: string;
+
+  /**
+   * 141006: no valid payment method; 141010: business not verified; …
+   *
+   * @generated from field: uint32 code = 3;
+   */
+  code: number;
+
+  /**
+   * @generated from field: string description = 4;
+   */
+  description: string;
+
+  /**
+   * @generated from field: string solution = 5;
+   */
+  solution: string;
+};
+
+/**
+ * Describes the message heliograph.connection.v1.AccountProblem.
+ * Use `create(AccountProblemSchema)` to create a new message.
+ */
+export const AccountProblemSchema: GenMessage<AccountProblem> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 30);
+
+/**
+ * @generated from message heliograph.connection.v1.ListSubscribedAppsRequest
+ */
+export type ListSubscribedAppsRequest = Message<"heliograph.connection.v1.ListSubscribedAppsRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.ListSubscribedAppsRequest.
+ * Use `create(ListSubscribedAppsRequestSchema)` to create a new message.
+ */
+export const ListSubscribedAppsRequestSchema: GenMessage<ListSubscribedAppsRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 31);
+
+/**
+ * @generated from message heliograph.connection.v1.ListSubscribedAppsResponse
+ */
+export type ListSubscribedAppsResponse = Message<"heliograph.connection.v1.ListSubscribedAppsResponse"> & {
+  /**
+   * @generated from field: string waba_id = 1;
+   */
+  wabaId: string;
+
+  /**
+   * @generated from field: repeated heliograph.connection.v1.SubscribedApp apps = 2;
+   */
+  apps: SubscribedApp[];
+};
+
+/**
+ * Describes the message heliograph.connection.v1.ListSubscribedAppsResponse.
+ * Use `create(ListSubscribedAppsResponseSchema)` to create a new message.
+ */
+export const ListSubscribedAppsResponseSchema: GenMessage<ListSubscribedAppsResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 32);
+
+/**
+ * @generated from message heliograph.connection.v1.SubscribedApp
+ */
+export type SubscribedApp = Message<"heliograph.connection.v1.SubscribedApp"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The account's own callback URL for messages; empty: the app's.
+   *
+   * @generated from field: string override_callback_uri = 3;
+   */
+  overrideCallbackUri: string;
+};
+
+/**
+ * Describes the message heliograph.connection.v1.SubscribedApp.
+ * Use `create(SubscribedAppSchema)` to create a new message.
+ */
+export const SubscribedAppSchema: GenMessage<SubscribedApp> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 33);
+
+/**
+ * @generated from message heliograph.connection.v1.SubscribeAppRequest
+ */
+export type SubscribeAppRequest = Message<"heliograph.connection.v1.SubscribeAppRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.SubscribeAppRequest.
+ * Use `create(SubscribeAppRequestSchema)` to create a new message.
+ */
+export const SubscribeAppRequestSchema: GenMessage<SubscribeAppRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 34);
+
+/**
+ * @generated from message heliograph.connection.v1.SubscribeAppResponse
+ */
+export type SubscribeAppResponse = Message<"heliograph.connection.v1.SubscribeAppResponse"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.SubscribeAppResponse.
+ * Use `create(SubscribeAppResponseSchema)` to create a new message.
+ */
+export const SubscribeAppResponseSchema: GenMessage<SubscribeAppResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 35);
+
+/**
+ * @generated from message heliograph.connection.v1.UnsubscribeAppRequest
+ */
+export type UnsubscribeAppRequest = Message<"heliograph.connection.v1.UnsubscribeAppRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.UnsubscribeAppRequest.
+ * Use `create(UnsubscribeAppRequestSchema)` to create a new message.
+ */
+export const UnsubscribeAppRequestSchema: GenMessage<UnsubscribeAppRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 36);
+
+/**
+ * @generated from message heliograph.connection.v1.UnsubscribeAppResponse
+ */
+export type UnsubscribeAppResponse = Message<"heliograph.connection.v1.UnsubscribeAppResponse"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.UnsubscribeAppResponse.
+ * Use `create(UnsubscribeAppResponseSchema)` to create a new message.
+ */
+export const UnsubscribeAppResponseSchema: GenMessage<UnsubscribeAppResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 37);
+
+/**
+ * @generated from message heliograph.connection.v1.CheckTokenRequest
+ */
+export type CheckTokenRequest = Message<"heliograph.connection.v1.CheckTokenRequest"> & {
+};
+
+/**
+ * Describes the message heliograph.connection.v1.CheckTokenRequest.
+ * Use `create(CheckTokenRequestSchema)` to create a new message.
+ */
+export const CheckTokenRequestSchema: GenMessage<CheckTokenRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 38);
+
+/**
+ * @generated from message heliograph.connection.v1.CheckTokenResponse
+ */
+export type CheckTokenResponse = Message<"heliograph.connection.v1.CheckTokenResponse"> & {
+  /**
+   * @generated from field: bool valid = 1;
+   */
+  valid: boolean;
+
+  /**
+   * For people: why it is not valid, in WhatsApp's words.
+   *
+   * @generated from field: string problem = 2;
+   */
+  problem: string;
+
+  /**
+   * Absent: it does not expire, or WhatsApp does not tell (`inspected` false).
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * False: the token may not be looked into, it is only known that it works or not; scopes and times are absent.
+   *
+   * @generated from field: bool inspected = 4;
+   */
+  inspected: boolean;
+
+  /**
+   * @generated from field: string app_id = 5;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string app_name = 6;
+   */
+  appName: string;
+
+  /**
+   * @generated from field: repeated string scopes = 7;
+   */
+  scopes: string[];
+};
+
+/**
+ * Describes the message heliograph.connection.v1.CheckTokenResponse.
+ * Use `create(CheckTokenResponseSchema)` to create a new message.
+ */
+export const CheckTokenResponseSchema: GenMessage<CheckTokenResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_connection_v1_upstream, 39);
 
 /**
  * @generated from service heliograph.connection.v1.UpstreamService
@@ -594,7 +1099,7 @@ export const UpstreamService: GenService<{
     output: typeof MarkReadResponseSchema;
   },
   /**
-   * Later: the rest of the account's and number's management.
+   * Hands a template in for review. Doubtful after upstream_unavailable: list before repeating.
    *
    * @generated from rpc heliograph.connection.v1.UpstreamService.CreateTemplate
    */
@@ -604,6 +1109,8 @@ export const UpstreamService: GenService<{
     output: typeof CreateTemplateResponseSchema;
   },
   /**
+   * Replaces the text, or changes the category, and hands it in for review.
+   *
    * @generated from rpc heliograph.connection.v1.UpstreamService.EditTemplate
    */
   editTemplate: {
@@ -620,6 +1127,10 @@ export const UpstreamService: GenService<{
     output: typeof DeleteTemplateResponseSchema;
   },
   /**
+   * Makes WhatsApp take this number's messages from the token's app. Where the number has no PIN yet, this one becomes it.
+   * WhatsApp counts each try: at most 10 in 72 hours. Errors also: INVALID_ARGUMENT pin_invalid; FAILED_PRECONDITION pin_wrong,
+   * number_unverified (its code was never entered); RESOURCE_EXHAUSTED registration_limit.
+   *
    * @generated from rpc heliograph.connection.v1.UpstreamService.Register
    */
   register: {
@@ -628,12 +1139,83 @@ export const UpstreamService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
+   * The number stays in its account, and sends nothing until it is registered again. Counts as a try of Register does.
+   *
    * @generated from rpc heliograph.connection.v1.UpstreamService.Deregister
    */
   deregister: {
     methodKind: "unary";
     input: typeof DeregisterRequestSchema;
     output: typeof DeregisterResponseSchema;
+  },
+  /**
+   * Every number of the number's business account, declared here or not, all pages.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.ListPhoneNumbers
+   */
+  listPhoneNumbers: {
+    methodKind: "unary";
+    input: typeof ListPhoneNumbersRequestSchema;
+    output: typeof ListPhoneNumbersResponseSchema;
+  },
+  /**
+   * What WhatsApp says of the account: its reviews, and what keeps it from sending.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.GetAccount
+   */
+  getAccount: {
+    methodKind: "unary";
+    input: typeof GetAccountRequestSchema;
+    output: typeof GetAccountResponseSchema;
+  },
+  /**
+   * The apps that receive the account's webhooks. Without one of them, nothing is delivered.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.ListSubscribedApps
+   */
+  listSubscribedApps: {
+    methodKind: "unary";
+    input: typeof ListSubscribedAppsRequestSchema;
+    output: typeof ListSubscribedAppsResponseSchema;
+  },
+  /**
+   * Subscribes the token's app. Takes away the account's own callback URL, if it has one: list first.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.SubscribeApp
+   */
+  subscribeApp: {
+    methodKind: "unary";
+    input: typeof SubscribeAppRequestSchema;
+    output: typeof SubscribeAppResponseSchema;
+  },
+  /**
+   * @generated from rpc heliograph.connection.v1.UpstreamService.UnsubscribeApp
+   */
+  unsubscribeApp: {
+    methodKind: "unary";
+    input: typeof UnsubscribeAppRequestSchema;
+    output: typeof UnsubscribeAppResponseSchema;
+  },
+  /**
+   * Whether WhatsApp takes the process' access token, and until when. A refused token is an answer, not an error.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.CheckToken
+   */
+  checkToken: {
+    methodKind: "unary";
+    input: typeof CheckTokenRequestSchema;
+    output: typeof CheckTokenResponseSchema;
+  },
+  /**
+   * How fast the number sends now, and how long users would have to wait for a next message. Asks nobody, changes nothing.
+   * Errors: FAILED_PRECONDITION number_disconnected.
+   *
+   * @generated from rpc heliograph.connection.v1.UpstreamService.GetPace
+   */
+  getPace: {
+    methodKind: "unary";
+    input: typeof GetPaceRequestSchema;
+    output: typeof GetPaceResponseSchema;
   },
   /**
    * First the description, then chunks of at most 64 KiB.

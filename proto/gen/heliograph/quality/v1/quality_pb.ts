@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heliograph/quality/v1/quality.proto.
  */
 export const file_heliograph_quality_v1_quality: GenFile = /*@__PURE__*/
-  fileDesc("CiNoZWxpb2dyYXBoL3F1YWxpdHkvdjEvcXVhbGl0eS5wcm90bxIVaGVsaW9ncmFwaC5xdWFsaXR5LnYxIlwKDlJlc2VydmVSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCRIxCgVpdGVtcxgCIAMoCzIiLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5SZXNlcnZlSXRlbSIvCgtSZXNlcnZlSXRlbRISCgptZXNzYWdlX2lkGAEgASgJEgwKBHVzZXIYAiABKAkiSAoPUmVzZXJ2ZVJlc3BvbnNlEjUKB3Jlc3VsdHMYASADKAsyJC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlc3VsdCKdAQoNUmVzZXJ2ZVJlc3VsdBISCgptZXNzYWdlX2lkGAEgASgJEjMKCHJlc2VydmVkGAIgASgLMh8uaGVsaW9ncmFwaC5xdWFsaXR5LnYxLlJlc2VydmVkSAASOAoHcmVmdXNhbBgDIAEoCzIlLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5SZXNlcnZlUmVmdXNhbEgAQgkKB3ZlcmRpY3QiCgoIUmVzZXJ2ZWQiUQoOUmVzZXJ2ZVJlZnVzYWwSDgoGcmVhc29uGAEgASgJEi8KC2VhcmxpZXN0X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK2AgoNTnVtYmVyUXVhbGl0eRIXCg9waG9uZV9udW1iZXJfaWQYASABKAkSDwoHd2FiYV9pZBgCIAEoCRIWCg5xdWFsaXR5X3JhdGluZxgDIAEoCRIOCgZzdGF0dXMYBCABKAkSHAoUbWVzc2FnaW5nX2xpbWl0X3RpZXIYBSABKAkSHAoPbWVzc2FnaW5nX2xpbWl0GAYgASgESACIAQESDAoEdXNlZBgHIAEoBBIYChB0aHJvdWdocHV0X2xldmVsGAggASgJEhMKC25hbWVfc3RhdHVzGAkgASgJEhUKDXZlcmlmaWVkX25hbWUYCiABKAkSLwoLb2JzZXJ2ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhIKEF9tZXNzYWdpbmdfbGltaXQiMgoXR2V0TnVtYmVyUXVhbGl0eVJlcXVlc3QSFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJIlEKGEdldE51bWJlclF1YWxpdHlSZXNwb25zZRI1CgdxdWFsaXR5GAEgASgLMiQuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLk51bWJlclF1YWxpdHkiLwoUUmVmcmVzaE51bWJlclJlcXVlc3QSFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJIk4KFVJlZnJlc2hOdW1iZXJSZXNwb25zZRI1CgdxdWFsaXR5GAEgASgLMiQuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLk51bWJlclF1YWxpdHkilwEKFFJlY29yZENvbnNlbnRSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBGtpbmQYAyABKAkSDgoGc291cmNlGAQgASgJEhIKCnRleHRfc2hvd24YBSABKAkSJgoCYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhcKFVJlY29yZENvbnNlbnRSZXNwb25zZSIrChBHZXRBZHZpY2VSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCSJZChFHZXRBZHZpY2VSZXNwb25zZRIgChhidWxrX21lc3NhZ2VzX3Blcl9zZWNvbmQYASABKA0SEgoKcGF1c2VfYnVsaxgCIAEoCBIOCgZyZWFzb24YAyABKAkylwQKDlF1YWxpdHlTZXJ2aWNlElgKB1Jlc2VydmUSJS5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlcXVlc3QaJi5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlc3BvbnNlEnMKEEdldE51bWJlclF1YWxpdHkSLi5oZWxpb2dyYXBoLnF1YWxpdHkudjEuR2V0TnVtYmVyUXVhbGl0eVJlcXVlc3QaLy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuR2V0TnVtYmVyUXVhbGl0eVJlc3BvbnNlEmoKDVJlZnJlc2hOdW1iZXISKy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVmcmVzaE51bWJlclJlcXVlc3QaLC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVmcmVzaE51bWJlclJlc3BvbnNlEmoKDVJlY29yZENvbnNlbnQSKy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVjb3JkQ29uc2VudFJlcXVlc3QaLC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVjb3JkQ29uc2VudFJlc3BvbnNlEl4KCUdldEFkdmljZRInLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5HZXRBZHZpY2VSZXF1ZXN0GiguaGVsaW9ncmFwaC5xdWFsaXR5LnYxLkdldEFkdmljZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNoZWxpb2dyYXBoL3F1YWxpdHkvdjEvcXVhbGl0eS5wcm90bxIVaGVsaW9ncmFwaC5xdWFsaXR5LnYxIlwKDlJlc2VydmVSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCRIxCgVpdGVtcxgCIAMoCzIiLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5SZXNlcnZlSXRlbSIvCgtSZXNlcnZlSXRlbRISCgptZXNzYWdlX2lkGAEgASgJEgwKBHVzZXIYAiABKAkiSAoPUmVzZXJ2ZVJlc3BvbnNlEjUKB3Jlc3VsdHMYASADKAsyJC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlc3VsdCKdAQoNUmVzZXJ2ZVJlc3VsdBISCgptZXNzYWdlX2lkGAEgASgJEjMKCHJlc2VydmVkGAIgASgLMh8uaGVsaW9ncmFwaC5xdWFsaXR5LnYxLlJlc2VydmVkSAASOAoHcmVmdXNhbBgDIAEoCzIlLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5SZXNlcnZlUmVmdXNhbEgAQgkKB3ZlcmRpY3QiCgoIUmVzZXJ2ZWQiUQoOUmVzZXJ2ZVJlZnVzYWwSDgoGcmVhc29uGAEgASgJEi8KC2VhcmxpZXN0X2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJjChVQcmV2aWV3UmVzZXJ2ZVJlcXVlc3QSFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJEjEKBWl0ZW1zGAIgAygLMiIuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLlJlc2VydmVJdGVtIqMBChZQcmV2aWV3UmVzZXJ2ZVJlc3BvbnNlEjUKB3Jlc3VsdHMYASADKAsyJC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlc3VsdBIcCg9tZXNzYWdpbmdfbGltaXQYAiABKARIAIgBARIMCgR1c2VkGAMgASgEEhIKCnVzZWRfYWZ0ZXIYBCABKARCEgoQX21lc3NhZ2luZ19saW1pdCK2AgoNTnVtYmVyUXVhbGl0eRIXCg9waG9uZV9udW1iZXJfaWQYASABKAkSDwoHd2FiYV9pZBgCIAEoCRIWCg5xdWFsaXR5X3JhdGluZxgDIAEoCRIOCgZzdGF0dXMYBCABKAkSHAoUbWVzc2FnaW5nX2xpbWl0X3RpZXIYBSABKAkSHAoPbWVzc2FnaW5nX2xpbWl0GAYgASgESACIAQESDAoEdXNlZBgHIAEoBBIYChB0aHJvdWdocHV0X2xldmVsGAggASgJEhMKC25hbWVfc3RhdHVzGAkgASgJEhUKDXZlcmlmaWVkX25hbWUYCiABKAkSLwoLb2JzZXJ2ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhIKEF9tZXNzYWdpbmdfbGltaXQiMgoXR2V0TnVtYmVyUXVhbGl0eVJlcXVlc3QSFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJIlEKGEdldE51bWJlclF1YWxpdHlSZXNwb25zZRI1CgdxdWFsaXR5GAEgASgLMiQuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLk51bWJlclF1YWxpdHkiLwoUUmVmcmVzaE51bWJlclJlcXVlc3QSFwoPcGhvbmVfbnVtYmVyX2lkGAEgASgJIk4KFVJlZnJlc2hOdW1iZXJSZXNwb25zZRI1CgdxdWFsaXR5GAEgASgLMiQuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLk51bWJlclF1YWxpdHkilwEKFFJlY29yZENvbnNlbnRSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBGtpbmQYAyABKAkSDgoGc291cmNlGAQgASgJEhIKCnRleHRfc2hvd24YBSABKAkSJgoCYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhcKFVJlY29yZENvbnNlbnRSZXNwb25zZSIrChBHZXRBZHZpY2VSZXF1ZXN0EhcKD3Bob25lX251bWJlcl9pZBgBIAEoCSJZChFHZXRBZHZpY2VSZXNwb25zZRIgChhidWxrX21lc3NhZ2VzX3Blcl9zZWNvbmQYASABKA0SEgoKcGF1c2VfYnVsaxgCIAEoCBIOCgZyZWFzb24YAyABKAkyhgUKDlF1YWxpdHlTZXJ2aWNlElgKB1Jlc2VydmUSJS5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlcXVlc3QaJi5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVzZXJ2ZVJlc3BvbnNlEm0KDlByZXZpZXdSZXNlcnZlEiwuaGVsaW9ncmFwaC5xdWFsaXR5LnYxLlByZXZpZXdSZXNlcnZlUmVxdWVzdBotLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5QcmV2aWV3UmVzZXJ2ZVJlc3BvbnNlEnMKEEdldE51bWJlclF1YWxpdHkSLi5oZWxpb2dyYXBoLnF1YWxpdHkudjEuR2V0TnVtYmVyUXVhbGl0eVJlcXVlc3QaLy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuR2V0TnVtYmVyUXVhbGl0eVJlc3BvbnNlEmoKDVJlZnJlc2hOdW1iZXISKy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVmcmVzaE51bWJlclJlcXVlc3QaLC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVmcmVzaE51bWJlclJlc3BvbnNlEmoKDVJlY29yZENvbnNlbnQSKy5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVjb3JkQ29uc2VudFJlcXVlc3QaLC5oZWxpb2dyYXBoLnF1YWxpdHkudjEuUmVjb3JkQ29uc2VudFJlc3BvbnNlEl4KCUdldEFkdmljZRInLmhlbGlvZ3JhcGgucXVhbGl0eS52MS5HZXRBZHZpY2VSZXF1ZXN0GiguaGVsaW9ncmFwaC5xdWFsaXR5LnYxLkdldEFkdmljZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message heliograph.quality.v1.ReserveRequest
@@ -153,6 +153,68 @@ export const ReserveRefusalSchema: GenMessage<ReserveRefusal> = /*@__PURE__*/
   messageDesc(file_heliograph_quality_v1_quality, 5);
 
 /**
+ * @generated from message heliograph.quality.v1.PreviewReserveRequest
+ */
+export type PreviewReserveRequest = Message<"heliograph.quality.v1.PreviewReserveRequest"> & {
+  /**
+   * @generated from field: string phone_number_id = 1;
+   */
+  phoneNumberId: string;
+
+  /**
+   * @generated from field: repeated heliograph.quality.v1.ReserveItem items = 2;
+   */
+  items: ReserveItem[];
+};
+
+/**
+ * Describes the message heliograph.quality.v1.PreviewReserveRequest.
+ * Use `create(PreviewReserveRequestSchema)` to create a new message.
+ */
+export const PreviewReserveRequestSchema: GenMessage<PreviewReserveRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_quality_v1_quality, 6);
+
+/**
+ * @generated from message heliograph.quality.v1.PreviewReserveResponse
+ */
+export type PreviewReserveResponse = Message<"heliograph.quality.v1.PreviewReserveResponse"> & {
+  /**
+   * In the order asked.
+   *
+   * @generated from field: repeated heliograph.quality.v1.ReserveResult results = 1;
+   */
+  results: ReserveResult[];
+
+  /**
+   * Unique users per rolling 24 hours; absent: unlimited, or not told by WhatsApp yet.
+   *
+   * @generated from field: optional uint64 messaging_limit = 2;
+   */
+  messagingLimit?: bigint | undefined;
+
+  /**
+   * Users that count against it now, over all numbers that share the limit.
+   *
+   * @generated from field: uint64 used = 3;
+   */
+  used: bigint;
+
+  /**
+   * The same once a place is held for each message that may go.
+   *
+   * @generated from field: uint64 used_after = 4;
+   */
+  usedAfter: bigint;
+};
+
+/**
+ * Describes the message heliograph.quality.v1.PreviewReserveResponse.
+ * Use `create(PreviewReserveResponseSchema)` to create a new message.
+ */
+export const PreviewReserveResponseSchema: GenMessage<PreviewReserveResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_quality_v1_quality, 7);
+
+/**
  * @generated from message heliograph.quality.v1.NumberQuality
  */
 export type NumberQuality = Message<"heliograph.quality.v1.NumberQuality"> & {
@@ -227,7 +289,7 @@ export type NumberQuality = Message<"heliograph.quality.v1.NumberQuality"> & {
  * Use `create(NumberQualitySchema)` to create a new message.
  */
 export const NumberQualitySchema: GenMessage<NumberQuality> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 6);
+  messageDesc(file_heliograph_quality_v1_quality, 8);
 
 /**
  * @generated from message heliograph.quality.v1.GetNumberQualityRequest
@@ -244,7 +306,7 @@ export type GetNumberQualityRequest = Message<"heliograph.quality.v1.GetNumberQu
  * Use `create(GetNumberQualityRequestSchema)` to create a new message.
  */
 export const GetNumberQualityRequestSchema: GenMessage<GetNumberQualityRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 7);
+  messageDesc(file_heliograph_quality_v1_quality, 9);
 
 /**
  * @generated from message heliograph.quality.v1.GetNumberQualityResponse
@@ -261,7 +323,7 @@ export type GetNumberQualityResponse = Message<"heliograph.quality.v1.GetNumberQ
  * Use `create(GetNumberQualityResponseSchema)` to create a new message.
  */
 export const GetNumberQualityResponseSchema: GenMessage<GetNumberQualityResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 8);
+  messageDesc(file_heliograph_quality_v1_quality, 10);
 
 /**
  * @generated from message heliograph.quality.v1.RefreshNumberRequest
@@ -278,7 +340,7 @@ export type RefreshNumberRequest = Message<"heliograph.quality.v1.RefreshNumberR
  * Use `create(RefreshNumberRequestSchema)` to create a new message.
  */
 export const RefreshNumberRequestSchema: GenMessage<RefreshNumberRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 9);
+  messageDesc(file_heliograph_quality_v1_quality, 11);
 
 /**
  * @generated from message heliograph.quality.v1.RefreshNumberResponse
@@ -295,7 +357,7 @@ export type RefreshNumberResponse = Message<"heliograph.quality.v1.RefreshNumber
  * Use `create(RefreshNumberResponseSchema)` to create a new message.
  */
 export const RefreshNumberResponseSchema: GenMessage<RefreshNumberResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 10);
+  messageDesc(file_heliograph_quality_v1_quality, 12);
 
 /**
  * @generated from message heliograph.quality.v1.RecordConsentRequest
@@ -339,7 +401,7 @@ export type RecordConsentRequest = Message<"heliograph.quality.v1.RecordConsentR
  * Use `create(RecordConsentRequestSchema)` to create a new message.
  */
 export const RecordConsentRequestSchema: GenMessage<RecordConsentRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 11);
+  messageDesc(file_heliograph_quality_v1_quality, 13);
 
 /**
  * @generated from message heliograph.quality.v1.RecordConsentResponse
@@ -352,7 +414,7 @@ export type RecordConsentResponse = Message<"heliograph.quality.v1.RecordConsent
  * Use `create(RecordConsentResponseSchema)` to create a new message.
  */
 export const RecordConsentResponseSchema: GenMessage<RecordConsentResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 12);
+  messageDesc(file_heliograph_quality_v1_quality, 14);
 
 /**
  * @generated from message heliograph.quality.v1.GetAdviceRequest
@@ -369,7 +431,7 @@ export type GetAdviceRequest = Message<"heliograph.quality.v1.GetAdviceRequest">
  * Use `create(GetAdviceRequestSchema)` to create a new message.
  */
 export const GetAdviceRequestSchema: GenMessage<GetAdviceRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 13);
+  messageDesc(file_heliograph_quality_v1_quality, 15);
 
 /**
  * @generated from message heliograph.quality.v1.GetAdviceResponse
@@ -396,7 +458,7 @@ export type GetAdviceResponse = Message<"heliograph.quality.v1.GetAdviceResponse
  * Use `create(GetAdviceResponseSchema)` to create a new message.
  */
 export const GetAdviceResponseSchema: GenMessage<GetAdviceResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_quality_v1_quality, 14);
+  messageDesc(file_heliograph_quality_v1_quality, 16);
 
 /**
  * @generated from service heliograph.quality.v1.QualityService
@@ -413,6 +475,16 @@ export const QualityService: GenService<{
     methodKind: "unary";
     input: typeof ReserveRequestSchema;
     output: typeof ReserveResponseSchema;
+  },
+  /**
+   * What Reserve would answer to the same request now, and what would be left of the limit. Holds nothing, changes nothing.
+   *
+   * @generated from rpc heliograph.quality.v1.QualityService.PreviewReserve
+   */
+  previewReserve: {
+    methodKind: "unary";
+    input: typeof PreviewReserveRequestSchema;
+    output: typeof PreviewReserveResponseSchema;
   },
   /**
    * Errors: NOT_FOUND number_unknown (nothing known of it yet).

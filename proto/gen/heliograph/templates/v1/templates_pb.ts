@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heliograph/templates/v1/templates.proto.
  */
 export const file_heliograph_templates_v1_templates: GenFile = /*@__PURE__*/
-  fileDesc("CidoZWxpb2dyYXBoL3RlbXBsYXRlcy92MS90ZW1wbGF0ZXMucHJvdG8SF2hlbGlvZ3JhcGgudGVtcGxhdGVzLnYxIuUBCghUZW1wbGF0ZRIPCgd3YWJhX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkSEwoLdGVtcGxhdGVfaWQYBCABKAkSEAoIY2F0ZWdvcnkYBSABKAkSDgoGc3RhdHVzGAYgASgJEg8KB3F1YWxpdHkYByABKAkSGAoQcGFyYW1ldGVyX2Zvcm1hdBgIIAEoCRIXCg9jb21wb25lbnRzX2pzb24YCSABKAwSLQoJc3luY2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+CgtUZW1wbGF0ZUtleRIPCgd3YWJhX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkiRQoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSDwoHd2FiYV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnN0YXR1cxgDIAEoCSJNChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USNAoJdGVtcGxhdGVzGAEgAygLMiEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGUiTgoYQmF0Y2hHZXRUZW1wbGF0ZXNSZXF1ZXN0EjIKBGtleXMYASADKAsyJC5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZUtleSJRChlCYXRjaEdldFRlbXBsYXRlc1Jlc3BvbnNlEjQKCXRlbXBsYXRlcxgBIAMoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlImgKG0NoZWNrVGVtcGxhdGVNZXNzYWdlUmVxdWVzdBIPCgd3YWJhX2lkGAEgASgJEjgKB21lc3NhZ2UYAiABKAsyJy5oZWxpb2dyYXBoLm1lc3NhZ2VzLnYxLlRlbXBsYXRlTWVzc2FnZSKlAQocQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VSZXNwb25zZRI9CghzZW5kYWJsZRgBIAEoCzIpLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlU2VuZGFibGVIABI7CgdyZWZ1c2FsGAIgASgLMiguaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGVSZWZ1c2FsSABCCQoHdmVyZGljdCIkChBUZW1wbGF0ZVNlbmRhYmxlEhAKCGNhdGVnb3J5GAEgASgJIjIKD1RlbXBsYXRlUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHZGV0YWlscxgCIAEoCSJpChxSZW5kZXJUZW1wbGF0ZU1lc3NhZ2VSZXF1ZXN0Eg8KB3dhYmFfaWQYASABKAkSOAoHbWVzc2FnZRgCIAEoCzInLmhlbGlvZ3JhcGgubWVzc2FnZXMudjEuVGVtcGxhdGVNZXNzYWdlIl4KHVJlbmRlclRlbXBsYXRlTWVzc2FnZVJlc3BvbnNlEg4KBmhlYWRlchgBIAEoCRIMCgRib2R5GAIgASgJEg4KBmZvb3RlchgDIAEoCRIPCgdidXR0b25zGAQgAygJIicKFFN5bmNUZW1wbGF0ZXNSZXF1ZXN0Eg8KB3dhYmFfaWQYASABKAkiKgoVU3luY1RlbXBsYXRlc1Jlc3BvbnNlEhEKCXRlbXBsYXRlcxgBIAEoDSJMChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSMwoIdGVtcGxhdGUYASABKAsyIS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZSJNChZDcmVhdGVUZW1wbGF0ZVJlc3BvbnNlEjMKCHRlbXBsYXRlGAEgASgLMiEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGUiSgoTRWRpdFRlbXBsYXRlUmVxdWVzdBIzCgh0ZW1wbGF0ZRgBIAEoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlIksKFEVkaXRUZW1wbGF0ZVJlc3BvbnNlEjMKCHRlbXBsYXRlGAEgASgLMiEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGUiSgoVRGVsZXRlVGVtcGxhdGVSZXF1ZXN0EjEKA2tleRgBIAEoCzIkLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlS2V5IhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2Uy0AcKEFRlbXBsYXRlc1NlcnZpY2USbgoNTGlzdFRlbXBsYXRlcxItLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0Gi4uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlEnoKEUJhdGNoR2V0VGVtcGxhdGVzEjEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQmF0Y2hHZXRUZW1wbGF0ZXNSZXF1ZXN0GjIuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQmF0Y2hHZXRUZW1wbGF0ZXNSZXNwb25zZRKDAQoUQ2hlY2tUZW1wbGF0ZU1lc3NhZ2USNC5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5DaGVja1RlbXBsYXRlTWVzc2FnZVJlcXVlc3QaNS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5DaGVja1RlbXBsYXRlTWVzc2FnZVJlc3BvbnNlEoYBChVSZW5kZXJUZW1wbGF0ZU1lc3NhZ2USNS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5SZW5kZXJUZW1wbGF0ZU1lc3NhZ2VSZXF1ZXN0GjYuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuUmVuZGVyVGVtcGxhdGVNZXNzYWdlUmVzcG9uc2USbgoNU3luY1RlbXBsYXRlcxItLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlN5bmNUZW1wbGF0ZXNSZXF1ZXN0Gi4uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuU3luY1RlbXBsYXRlc1Jlc3BvbnNlEnEKDkNyZWF0ZVRlbXBsYXRlEi4uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0Gi8uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRJrCgxFZGl0VGVtcGxhdGUSLC5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5FZGl0VGVtcGxhdGVSZXF1ZXN0Gi0uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuRWRpdFRlbXBsYXRlUmVzcG9uc2UScQoORGVsZXRlVGVtcGxhdGUSLi5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaLy5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5EZWxldGVUZW1wbGF0ZVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_heliograph_messages_v1_content]);
+  fileDesc("CidoZWxpb2dyYXBoL3RlbXBsYXRlcy92MS90ZW1wbGF0ZXMucHJvdG8SF2hlbGlvZ3JhcGgudGVtcGxhdGVzLnYxIq0CCghUZW1wbGF0ZRIPCgd3YWJhX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkSEwoLdGVtcGxhdGVfaWQYBCABKAkSEAoIY2F0ZWdvcnkYBSABKAkSDgoGc3RhdHVzGAYgASgJEg8KB3F1YWxpdHkYByABKAkSGAoQcGFyYW1ldGVyX2Zvcm1hdBgIIAEoCRIXCg9jb21wb25lbnRzX2pzb24YCSABKAwSLQoJc3luY2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9yZWplY3RlZF9yZWFzb24YCyABKAkSLQoJc3RhdHVzX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+CgtUZW1wbGF0ZUtleRIPCgd3YWJhX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkiRQoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSDwoHd2FiYV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnN0YXR1cxgDIAEoCSJNChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USNAoJdGVtcGxhdGVzGAEgAygLMiEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGUiTgoYQmF0Y2hHZXRUZW1wbGF0ZXNSZXF1ZXN0EjIKBGtleXMYASADKAsyJC5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZUtleSJRChlCYXRjaEdldFRlbXBsYXRlc1Jlc3BvbnNlEjQKCXRlbXBsYXRlcxgBIAMoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlImgKG0NoZWNrVGVtcGxhdGVNZXNzYWdlUmVxdWVzdBIPCgd3YWJhX2lkGAEgASgJEjgKB21lc3NhZ2UYAiABKAsyJy5oZWxpb2dyYXBoLm1lc3NhZ2VzLnYxLlRlbXBsYXRlTWVzc2FnZSKlAQocQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VSZXNwb25zZRI9CghzZW5kYWJsZRgBIAEoCzIpLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlU2VuZGFibGVIABI7CgdyZWZ1c2FsGAIgASgLMiguaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGVSZWZ1c2FsSABCCQoHdmVyZGljdCJvCiFCYXRjaENoZWNrVGVtcGxhdGVNZXNzYWdlc1JlcXVlc3QSDwoHd2FiYV9pZBgBIAEoCRI5CghtZXNzYWdlcxgCIAMoCzInLmhlbGlvZ3JhcGgubWVzc2FnZXMudjEuVGVtcGxhdGVNZXNzYWdlImsKIkJhdGNoQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VzUmVzcG9uc2USRQoGY2hlY2tzGAEgAygLMjUuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VSZXNwb25zZSIkChBUZW1wbGF0ZVNlbmRhYmxlEhAKCGNhdGVnb3J5GAEgASgJIjIKD1RlbXBsYXRlUmVmdXNhbBIOCgZyZWFzb24YASABKAkSDwoHZGV0YWlscxgCIAEoCSJpChxSZW5kZXJUZW1wbGF0ZU1lc3NhZ2VSZXF1ZXN0Eg8KB3dhYmFfaWQYASABKAkSOAoHbWVzc2FnZRgCIAEoCzInLmhlbGlvZ3JhcGgubWVzc2FnZXMudjEuVGVtcGxhdGVNZXNzYWdlIl4KHVJlbmRlclRlbXBsYXRlTWVzc2FnZVJlc3BvbnNlEg4KBmhlYWRlchgBIAEoCRIMCgRib2R5GAIgASgJEg4KBmZvb3RlchgDIAEoCRIPCgdidXR0b25zGAQgAygJIicKFFN5bmNUZW1wbGF0ZXNSZXF1ZXN0Eg8KB3dhYmFfaWQYASABKAkiKgoVU3luY1RlbXBsYXRlc1Jlc3BvbnNlEhEKCXRlbXBsYXRlcxgBIAEoDSJ8ChJHZXRUZW1wbGF0ZVJlcXVlc3QSMQoDa2V5GAEgASgLMiQuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGVLZXkSMwoIZGVjbGFyZWQYAiABKAsyIS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZSLtAQoTR2V0VGVtcGxhdGVSZXNwb25zZRIzCgh0ZW1wbGF0ZRgBIAEoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlEkAKC2RpZmZlcmVuY2VzGAIgAygLMisuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGVEaWZmZXJlbmNlEhAKCGVkaXRhYmxlGAMgASgIEhwKFG5vdF9lZGl0YWJsZV9iZWNhdXNlGAQgASgJEi8KC2VkaXRhYmxlX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChJUZW1wbGF0ZURpZmZlcmVuY2USDQoFZmllbGQYASABKAkSEAoIZGVjbGFyZWQYAiABKAkSEAoIb2JzZXJ2ZWQYAyABKAkiTAoVQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0EjMKCHRlbXBsYXRlGAEgASgLMiEuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuVGVtcGxhdGUiTQoWQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRIzCgh0ZW1wbGF0ZRgBIAEoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlIkoKE0VkaXRUZW1wbGF0ZVJlcXVlc3QSMwoIdGVtcGxhdGUYASABKAsyIS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZSJLChRFZGl0VGVtcGxhdGVSZXNwb25zZRIzCgh0ZW1wbGF0ZRgBIAEoCzIhLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlRlbXBsYXRlIkoKFURlbGV0ZVRlbXBsYXRlUmVxdWVzdBIxCgNrZXkYASABKAsyJC5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5UZW1wbGF0ZUtleSIYChZEZWxldGVUZW1wbGF0ZVJlc3BvbnNlMtIJChBUZW1wbGF0ZXNTZXJ2aWNlEm4KDUxpc3RUZW1wbGF0ZXMSLS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBouLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZRJ6ChFCYXRjaEdldFRlbXBsYXRlcxIxLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkJhdGNoR2V0VGVtcGxhdGVzUmVxdWVzdBoyLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkJhdGNoR2V0VGVtcGxhdGVzUmVzcG9uc2USgwEKFENoZWNrVGVtcGxhdGVNZXNzYWdlEjQuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VSZXF1ZXN0GjUuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuQ2hlY2tUZW1wbGF0ZU1lc3NhZ2VSZXNwb25zZRKVAQoaQmF0Y2hDaGVja1RlbXBsYXRlTWVzc2FnZXMSOi5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5CYXRjaENoZWNrVGVtcGxhdGVNZXNzYWdlc1JlcXVlc3QaOy5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5CYXRjaENoZWNrVGVtcGxhdGVNZXNzYWdlc1Jlc3BvbnNlEoYBChVSZW5kZXJUZW1wbGF0ZU1lc3NhZ2USNS5oZWxpb2dyYXBoLnRlbXBsYXRlcy52MS5SZW5kZXJUZW1wbGF0ZU1lc3NhZ2VSZXF1ZXN0GjYuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuUmVuZGVyVGVtcGxhdGVNZXNzYWdlUmVzcG9uc2USbgoNU3luY1RlbXBsYXRlcxItLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLlN5bmNUZW1wbGF0ZXNSZXF1ZXN0Gi4uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuU3luY1RlbXBsYXRlc1Jlc3BvbnNlEmgKC0dldFRlbXBsYXRlEisuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuR2V0VGVtcGxhdGVSZXF1ZXN0GiwuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuR2V0VGVtcGxhdGVSZXNwb25zZRJxCg5DcmVhdGVUZW1wbGF0ZRIuLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkNyZWF0ZVRlbXBsYXRlUmVxdWVzdBovLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USawoMRWRpdFRlbXBsYXRlEiwuaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuRWRpdFRlbXBsYXRlUmVxdWVzdBotLmhlbGlvZ3JhcGgudGVtcGxhdGVzLnYxLkVkaXRUZW1wbGF0ZVJlc3BvbnNlEnEKDkRlbGV0ZVRlbXBsYXRlEi4uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuRGVsZXRlVGVtcGxhdGVSZXF1ZXN0Gi8uaGVsaW9ncmFwaC50ZW1wbGF0ZXMudjEuRGVsZXRlVGVtcGxhdGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_heliograph_messages_v1_content]);
 
 /**
  * @generated from message heliograph.templates.v1.Template
@@ -80,6 +80,20 @@ export type Template = Message<"heliograph.templates.v1.Template"> & {
    * @generated from field: google.protobuf.Timestamp synced_at = 10;
    */
   syncedAt?: Timestamp | undefined;
+
+  /**
+   * Of a rejected one, Meta's word: ABUSIVE_CONTENT, INVALID_FORMAT, …; else NONE or empty.
+   *
+   * @generated from field: string rejected_reason = 11;
+   */
+  rejectedReason: string;
+
+  /**
+   * When WhatsApp told the status first.
+   *
+   * @generated from field: google.protobuf.Timestamp status_at = 12;
+   */
+  statusAt?: Timestamp | undefined;
 };
 
 /**
@@ -248,6 +262,45 @@ export const CheckTemplateMessageResponseSchema: GenMessage<CheckTemplateMessage
   messageDesc(file_heliograph_templates_v1_templates, 7);
 
 /**
+ * @generated from message heliograph.templates.v1.BatchCheckTemplateMessagesRequest
+ */
+export type BatchCheckTemplateMessagesRequest = Message<"heliograph.templates.v1.BatchCheckTemplateMessagesRequest"> & {
+  /**
+   * @generated from field: string waba_id = 1;
+   */
+  wabaId: string;
+
+  /**
+   * @generated from field: repeated heliograph.messages.v1.TemplateMessage messages = 2;
+   */
+  messages: TemplateMessage[];
+};
+
+/**
+ * Describes the message heliograph.templates.v1.BatchCheckTemplateMessagesRequest.
+ * Use `create(BatchCheckTemplateMessagesRequestSchema)` to create a new message.
+ */
+export const BatchCheckTemplateMessagesRequestSchema: GenMessage<BatchCheckTemplateMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_templates_v1_templates, 8);
+
+/**
+ * @generated from message heliograph.templates.v1.BatchCheckTemplateMessagesResponse
+ */
+export type BatchCheckTemplateMessagesResponse = Message<"heliograph.templates.v1.BatchCheckTemplateMessagesResponse"> & {
+  /**
+   * @generated from field: repeated heliograph.templates.v1.CheckTemplateMessageResponse checks = 1;
+   */
+  checks: CheckTemplateMessageResponse[];
+};
+
+/**
+ * Describes the message heliograph.templates.v1.BatchCheckTemplateMessagesResponse.
+ * Use `create(BatchCheckTemplateMessagesResponseSchema)` to create a new message.
+ */
+export const BatchCheckTemplateMessagesResponseSchema: GenMessage<BatchCheckTemplateMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_templates_v1_templates, 9);
+
+/**
  * @generated from message heliograph.templates.v1.TemplateSendable
  */
 export type TemplateSendable = Message<"heliograph.templates.v1.TemplateSendable"> & {
@@ -262,7 +315,7 @@ export type TemplateSendable = Message<"heliograph.templates.v1.TemplateSendable
  * Use `create(TemplateSendableSchema)` to create a new message.
  */
 export const TemplateSendableSchema: GenMessage<TemplateSendable> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 8);
+  messageDesc(file_heliograph_templates_v1_templates, 10);
 
 /**
  * @generated from message heliograph.templates.v1.TemplateRefusal
@@ -289,7 +342,7 @@ export type TemplateRefusal = Message<"heliograph.templates.v1.TemplateRefusal">
  * Use `create(TemplateRefusalSchema)` to create a new message.
  */
 export const TemplateRefusalSchema: GenMessage<TemplateRefusal> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 9);
+  messageDesc(file_heliograph_templates_v1_templates, 11);
 
 /**
  * @generated from message heliograph.templates.v1.RenderTemplateMessageRequest
@@ -311,7 +364,7 @@ export type RenderTemplateMessageRequest = Message<"heliograph.templates.v1.Rend
  * Use `create(RenderTemplateMessageRequestSchema)` to create a new message.
  */
 export const RenderTemplateMessageRequestSchema: GenMessage<RenderTemplateMessageRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 10);
+  messageDesc(file_heliograph_templates_v1_templates, 12);
 
 /**
  * @generated from message heliograph.templates.v1.RenderTemplateMessageResponse
@@ -345,7 +398,7 @@ export type RenderTemplateMessageResponse = Message<"heliograph.templates.v1.Ren
  * Use `create(RenderTemplateMessageResponseSchema)` to create a new message.
  */
 export const RenderTemplateMessageResponseSchema: GenMessage<RenderTemplateMessageResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 11);
+  messageDesc(file_heliograph_templates_v1_templates, 13);
 
 /**
  * @generated from message heliograph.templates.v1.SyncTemplatesRequest
@@ -362,7 +415,7 @@ export type SyncTemplatesRequest = Message<"heliograph.templates.v1.SyncTemplate
  * Use `create(SyncTemplatesRequestSchema)` to create a new message.
  */
 export const SyncTemplatesRequestSchema: GenMessage<SyncTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 12);
+  messageDesc(file_heliograph_templates_v1_templates, 14);
 
 /**
  * @generated from message heliograph.templates.v1.SyncTemplatesResponse
@@ -379,13 +432,115 @@ export type SyncTemplatesResponse = Message<"heliograph.templates.v1.SyncTemplat
  * Use `create(SyncTemplatesResponseSchema)` to create a new message.
  */
 export const SyncTemplatesResponseSchema: GenMessage<SyncTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 13);
+  messageDesc(file_heliograph_templates_v1_templates, 15);
+
+/**
+ * @generated from message heliograph.templates.v1.GetTemplateRequest
+ */
+export type GetTemplateRequest = Message<"heliograph.templates.v1.GetTemplateRequest"> & {
+  /**
+   * @generated from field: heliograph.templates.v1.TemplateKey key = 1;
+   */
+  key?: TemplateKey | undefined;
+
+  /**
+   * What the template should be: category, parameter_format and components_json; the rest is not read. Absent or empty: not compared.
+   *
+   * @generated from field: heliograph.templates.v1.Template declared = 2;
+   */
+  declared?: Template | undefined;
+};
+
+/**
+ * Describes the message heliograph.templates.v1.GetTemplateRequest.
+ * Use `create(GetTemplateRequestSchema)` to create a new message.
+ */
+export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_heliograph_templates_v1_templates, 16);
+
+/**
+ * @generated from message heliograph.templates.v1.GetTemplateResponse
+ */
+export type GetTemplateResponse = Message<"heliograph.templates.v1.GetTemplateResponse"> & {
+  /**
+   * As WhatsApp has it.
+   *
+   * @generated from field: heliograph.templates.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+
+  /**
+   * @generated from field: repeated heliograph.templates.v1.TemplateDifference differences = 2;
+   */
+  differences: TemplateDifference[];
+
+  /**
+   * Whether its text may be edited now.
+   *
+   * @generated from field: bool editable = 3;
+   */
+  editable: boolean;
+
+  /**
+   * Why not, for people; empty if it may.
+   *
+   * @generated from field: string not_editable_because = 4;
+   */
+  notEditableBecause: string;
+
+  /**
+   * When it may be edited again; absent where time alone does not help.
+   *
+   * @generated from field: google.protobuf.Timestamp editable_at = 5;
+   */
+  editableAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message heliograph.templates.v1.GetTemplateResponse.
+ * Use `create(GetTemplateResponseSchema)` to create a new message.
+ */
+export const GetTemplateResponseSchema: GenMessage<GetTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_heliograph_templates_v1_templates, 17);
+
+/**
+ * @generated from message heliograph.templates.v1.TemplateDifference
+ */
+export type TemplateDifference = Message<"heliograph.templates.v1.TemplateDifference"> & {
+  /**
+   * category, parameter_format, or a place in the components such as BODY.text or BUTTONS.buttons[1].url.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * JSON texts, cut at 256 characters; empty: absent.
+   *
+   * @generated from field: string declared = 2;
+   */
+  declared: string;
+
+  /**
+   * @generated from field: string observed = 3;
+   */
+  observed: string;
+};
+
+/**
+ * Describes the message heliograph.templates.v1.TemplateDifference.
+ * Use `create(TemplateDifferenceSchema)` to create a new message.
+ */
+export const TemplateDifferenceSchema: GenMessage<TemplateDifference> = /*@__PURE__*/
+  messageDesc(file_heliograph_templates_v1_templates, 18);
 
 /**
  * @generated from message heliograph.templates.v1.CreateTemplateRequest
  */
 export type CreateTemplateRequest = Message<"heliograph.templates.v1.CreateTemplateRequest"> & {
   /**
+   * Account, name, language, category, parameter_format (empty: POSITIONAL) and components_json; the rest is not read.
+   *
    * @generated from field: heliograph.templates.v1.Template template = 1;
    */
   template?: Template | undefined;
@@ -396,7 +551,7 @@ export type CreateTemplateRequest = Message<"heliograph.templates.v1.CreateTempl
  * Use `create(CreateTemplateRequestSchema)` to create a new message.
  */
 export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 14);
+  messageDesc(file_heliograph_templates_v1_templates, 19);
 
 /**
  * @generated from message heliograph.templates.v1.CreateTemplateResponse
@@ -413,13 +568,15 @@ export type CreateTemplateResponse = Message<"heliograph.templates.v1.CreateTemp
  * Use `create(CreateTemplateResponseSchema)` to create a new message.
  */
 export const CreateTemplateResponseSchema: GenMessage<CreateTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 15);
+  messageDesc(file_heliograph_templates_v1_templates, 20);
 
 /**
  * @generated from message heliograph.templates.v1.EditTemplateRequest
  */
 export type EditTemplateRequest = Message<"heliograph.templates.v1.EditTemplateRequest"> & {
   /**
+   * What is not empty of category and components_json is changed.
+   *
    * @generated from field: heliograph.templates.v1.Template template = 1;
    */
   template?: Template | undefined;
@@ -430,7 +587,7 @@ export type EditTemplateRequest = Message<"heliograph.templates.v1.EditTemplateR
  * Use `create(EditTemplateRequestSchema)` to create a new message.
  */
 export const EditTemplateRequestSchema: GenMessage<EditTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 16);
+  messageDesc(file_heliograph_templates_v1_templates, 21);
 
 /**
  * @generated from message heliograph.templates.v1.EditTemplateResponse
@@ -447,13 +604,15 @@ export type EditTemplateResponse = Message<"heliograph.templates.v1.EditTemplate
  * Use `create(EditTemplateResponseSchema)` to create a new message.
  */
 export const EditTemplateResponseSchema: GenMessage<EditTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 17);
+  messageDesc(file_heliograph_templates_v1_templates, 22);
 
 /**
  * @generated from message heliograph.templates.v1.DeleteTemplateRequest
  */
 export type DeleteTemplateRequest = Message<"heliograph.templates.v1.DeleteTemplateRequest"> & {
   /**
+   * Without a language: every language of the name.
+   *
    * @generated from field: heliograph.templates.v1.TemplateKey key = 1;
    */
   key?: TemplateKey | undefined;
@@ -464,7 +623,7 @@ export type DeleteTemplateRequest = Message<"heliograph.templates.v1.DeleteTempl
  * Use `create(DeleteTemplateRequestSchema)` to create a new message.
  */
 export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 18);
+  messageDesc(file_heliograph_templates_v1_templates, 23);
 
 /**
  * @generated from message heliograph.templates.v1.DeleteTemplateResponse
@@ -477,7 +636,7 @@ export type DeleteTemplateResponse = Message<"heliograph.templates.v1.DeleteTemp
  * Use `create(DeleteTemplateResponseSchema)` to create a new message.
  */
 export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_heliograph_templates_v1_templates, 19);
+  messageDesc(file_heliograph_templates_v1_templates, 24);
 
 /**
  * @generated from service heliograph.templates.v1.TemplatesService
@@ -512,6 +671,16 @@ export const TemplatesService: GenService<{
     output: typeof CheckTemplateMessageResponseSchema;
   },
   /**
+   * The same for many messages of one account. Answers in the order asked.
+   *
+   * @generated from rpc heliograph.templates.v1.TemplatesService.BatchCheckTemplateMessages
+   */
+  batchCheckTemplateMessages: {
+    methodKind: "unary";
+    input: typeof BatchCheckTemplateMessagesRequestSchema;
+    output: typeof BatchCheckTemplateMessagesResponseSchema;
+  },
+  /**
    * The text that the user will see. Errors: NOT_FOUND template_missing; INVALID_ARGUMENT template_parameters.
    *
    * @generated from rpc heliograph.templates.v1.TemplatesService.RenderTemplateMessage
@@ -532,7 +701,21 @@ export const TemplatesService: GenService<{
     output: typeof SyncTemplatesResponseSchema;
   },
   /**
-   * Later.
+   * One template, how it differs from what the caller declares, and whether it may be edited now.
+   * Errors: NOT_FOUND template_missing, also of a deleted one.
+   *
+   * @generated from rpc heliograph.templates.v1.TemplatesService.GetTemplate
+   */
+  getTemplate: {
+    methodKind: "unary";
+    input: typeof GetTemplateRequestSchema;
+    output: typeof GetTemplateResponseSchema;
+  },
+  /**
+   * These three go to WhatsApp through any connected number of the account. Errors: FAILED_PRECONDITION number_disconnected (no
+   * connected number), upstream_refused (WhatsApp's own words); UNAVAILABLE upstream_unavailable (nobody knows whether it was done:
+   * the account is read again within a minute); INVALID_ARGUMENT template_invalid.
+   * Errors also: ALREADY_EXISTS template_exists.
    *
    * @generated from rpc heliograph.templates.v1.TemplatesService.CreateTemplate
    */
@@ -542,6 +725,9 @@ export const TemplatesService: GenService<{
     output: typeof CreateTemplateResponseSchema;
   },
   /**
+   * Found by template_id, or by account, name and language. Errors also: NOT_FOUND template_missing; FAILED_PRECONDITION
+   * template_not_editable (its state, or the category of an approved one); RESOURCE_EXHAUSTED template_edit_limit (with retry-after).
+   *
    * @generated from rpc heliograph.templates.v1.TemplatesService.EditTemplate
    */
   editTemplate: {
@@ -550,6 +736,8 @@ export const TemplatesService: GenService<{
     output: typeof EditTemplateResponseSchema;
   },
   /**
+   * Errors also: NOT_FOUND template_missing; FAILED_PRECONDITION template_not_deletable.
+   *
    * @generated from rpc heliograph.templates.v1.TemplatesService.DeleteTemplate
    */
   deleteTemplate: {

@@ -20,7 +20,7 @@ const text: Subject = { kind: "text", expiresAt: undefined };
 const template: Subject = { kind: "template", expiresAt: undefined };
 
 function status(word: string): TemplateFact {
-  return { state: "known", status: word };
+  return { state: "known", status: word, category: "UTILITY" };
 }
 
 const allow: Verdict = { verdict: "allow" };

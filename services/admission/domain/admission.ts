@@ -4,8 +4,8 @@
 /** The message, as far as the rules look at it. */
 export type Subject = { kind: "text" | "template" | "unsupported"; expiresAt: Date | undefined };
 
-/** Status in Meta's words: APPROVED, PAUSED, … */
-export type TemplateFact = { state: "missing" } | { state: "known"; status: string };
+/** Status and category in Meta's words: APPROVED, PAUSED, …; MARKETING, … */
+export type TemplateFact = { state: "missing" } | { state: "known"; status: string; category: string };
 
 /** The customer service window, open until that instant (exclusive); undefined: never was open. */
 export type WindowFact = { closesAt: Date | undefined };
