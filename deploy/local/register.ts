@@ -129,9 +129,7 @@ async function submitTemplate(
       await service.createTemplate({ template: declared });
       return "handed in for review";
     case "edit":
-      await service.editTemplate({
-        template: submission.components ? declared : { ...declared, componentsJson: none },
-      });
+      await service.editTemplate(editTemplate(declared, submission));
       return "an edit was handed in for review";
     case "wait":
     case "never":

@@ -1,4 +1,9 @@
 // Everything that a decision about a number may look at. Read by observe.ts, decided on by plan.ts; no client, no clock in here.
+import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
+import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
+import type { Stored } from "../kinds.ts";
+import type { SecretFacts } from "../secrets.ts";
+import type { ClassFacts } from "./class.ts";
 
 /** What a service said, or that it did not answer. */
 export type Answer<T> = { kind: "known"; value: T } | { kind: "away"; service: string; why: string };
@@ -55,11 +60,82 @@ export type PodsFacts = {
   /** Of the pod that the number would get now. */
   specHash: string;
   pods: readonly PodFacts[];
+  /** The highest epoch of pods that an earlier resource of the same name has left; 0: there are none. */
+  othersEpoch: number;
   /** UIDs of pods that ended under our eyes: deleted with a grace period, every container terminated. */
   endedUids: ReadonlySet<string>;
   lease: Answer<LeaseFacts | undefined>;
-  /** For a planned move, and for a takeover of a pod that has gone silent. */
+  /** For a change of the spec, for leaving a node that drains, and for a takeover of a pod that has gone silent. */
   move: Turn;
+  leave: Turn;
   takeover: Turn;
   disruption: "Migrate" | "Block";
+};
+
+/** What the services know of the number. */
+export type RegisteredFacts = {
+  /** Just as the resource declares it. */
+  isAsDeclared: boolean;
+  connection: (LeaseFacts & { address: string; since: Date | undefined; standing: string }) | undefined;
+};
+
+/** In WhatsApp's words. */
+export type QualityFacts = {
+  rating: string;
+  status: string;
+  limitTier: string;
+  /** Undefined: unlimited, or not told. */
+  limit: bigint | undefined;
+  used: bigint;
+  throughput: string;
+  nameStatus: string;
+  verifiedName: string;
+};
+
+/** What was refused when it was last tried; held in memory, since what follows from it stands in the conditions. */
+export type Refusals = {
+  /** By the messages service. */
+  apply?: { reason: string; message: string } | undefined;
+  /** By the API server, of a pod of this spec. */
+  pod?: { specHash: string; message: string } | undefined;
+  /** By WhatsApp, of the PIN with this hash; not tried again before then. */
+  registration?: { reason: string; message: string; pinHash: string; retryAt: Date } | undefined;
+  deregistration?: { tries: number; message: string } | undefined;
+};
+
+/** Everything about one number. */
+export type NumberFacts = {
+  number: Stored<WhatsAppNumber>;
+  account: WhatsAppBusinessAccount | undefined;
+  connectionClass: ClassFacts;
+  /** Of the access token; undefined: nobody knows in which Secret it is, since the account is missing. */
+  token: SecretFacts | undefined;
+  /** Undefined: the resource names none. */
+  pin: SecretFacts | undefined;
+  /** The older resource with the same phone number or id. */
+  twin: string | undefined;
+  /** Another resource has the same id. */
+  isShared: boolean;
+  register: Answer<RegisteredFacts | undefined>;
+  quality: Answer<QualityFacts | undefined>;
+  /** Fingerprints of what the services are to know, and of the pod that it would get now; undefined: something for it is missing. */
+  registrationHash: string | undefined;
+  specHash: string | undefined;
+  pods: readonly PodFacts[];
+  /** The highest epoch of pods that an earlier resource of the same name has left; 0: there are none. */
+  othersEpoch: number;
+  /** Why the newest pod does not start, in Kubernetes' word. */
+  podWaitingReason: string | undefined;
+  endedUids: ReadonlySet<string>;
+  /** The node of the newest pod has been draining for longer than the class lets it wait. */
+  isDrainOver: boolean;
+  /** Its label lets an eviction pass. */
+  isNewestEvictable: boolean;
+  refusals: Refusals;
+  move: Turn;
+  leave: Turn;
+  takeover: Turn;
+  /** Since the used part of the limit was last written. */
+  usedWrittenMs: number;
+  now: Date;
 };

@@ -49,9 +49,11 @@ function facts(changes: Partial<PodsFacts> = {}): PodsFacts {
     podUid: "uid-3",
     specHash: "spec",
     pods: [pod(3)],
+    othersEpoch: 0,
     endedUids: new Set(),
     lease: lease(3),
     move: { isAllowed: true },
+    leave: { isAllowed: true },
     takeover: { isAllowed: true },
     disruption: "Migrate",
     ...changes,
@@ -78,6 +80,26 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
     "an epoch that was written before the operator died gets its pod": {
       given: { podUid: undefined, pods: [] },
       actions: [{ kind: "create", epoch: 3, avoidNodes: [] }],
+    },
+    "a number that was made anew goes on after the last epoch that had the lease": {
+      given: { epoch: 0, podUid: undefined, pods: [], lease: lease(7, { isHeld: false }) },
+      actions: [{ kind: "advance", from: 0, to: 8, avoidNodes: [], why: "FirstPod" }],
+    },
+    "a pod of an epoch that is over can never have the lease": {
+      given: { lease: lease(7, { isHeld: false }) },
+      actions: [{ kind: "advance", from: 3, to: 8, avoidNodes: [], why: "EpochOver" }],
+    },
+    "a number that was made anew goes on after the pods that are left of it": {
+      given: { epoch: 0, podUid: undefined, pods: [], othersEpoch: 2, lease: { kind: "known", value: undefined } },
+      actions: [{ kind: "advance", from: 0, to: 3, avoidNodes: [], why: "FirstPod" }],
+    },
+    "a pod that an earlier resource has left keeps its name": {
+      given: { podUid: undefined, pods: [], othersEpoch: 3 },
+      actions: [advance("EpochOver")],
+    },
+    "an epoch that is over gets no pod": {
+      given: { podUid: undefined, pods: [], lease: lease(7, { isHeld: false }) },
+      actions: [{ kind: "advance", from: 3, to: 8, avoidNodes: [], why: "EpochOver" }],
     },
     "a pod of a later epoch than the status: the cache is old": {
       given: { pods: [pod(3), pod(4)] },
@@ -135,6 +157,10 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
       given: { lease: lapsed, pods: [pod(3, { isRestarting: true, isReady: false })] },
       actions: [],
     },
+    "a container that restarted when its node was lost is in nobody's": {
+      given: { lease: lapsed, pods: [pod(3, { isRestarting: true, isReady: false, isNodeLost: true })] },
+      actions: [advance("LeaseLapsed", ["node-1"])],
+    },
     "a young pod is not replaced for its silence": {
       given: { lease: lapsed, pods: [pod(3, { ageMs: youngPodMs - 10 })] },
       actions: [],
@@ -143,6 +169,24 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
     },
     "a standby that waits for an older lease which lapsed gets it by itself": {
       given: { lease: lease(2, { lapsedForMs: older }), pods: [pod(2, { isNodeLost: true }), pod(3)] },
+      actions: [],
+    },
+    "a standby whose node is lost may never have been started": {
+      given: { lease: lease(2, { isHeld: false }), pods: [pod(3, { isNodeLost: true, isReady: false })] },
+      actions: [advance("NodeLost", ["node-1"])],
+    },
+    "a pod that never had the lease leaves its lost node out of turn": {
+      given: { lease: lease(2), pods: [pod(2), pod(3, { isNodeLost: true, isReady: false })], takeover: noTurn },
+      actions: [advance("NodeLost", ["node-1"])],
+    },
+    "the node of a young pod may still become known": {
+      given: { lease: lease(2), pods: [pod(2), pod(3, { isNodeLost: true, isReady: false, ageMs: youngPodMs - 10 })] },
+      actions: [],
+      waits: true,
+      lookAgainMs: 10,
+    },
+    "a pod on a lost node that renews its lease is left alone": {
+      given: { pods: [pod(3, { isNodeLost: true })] },
       actions: [],
     },
     "messages is away: nothing is taken over": { given: { lease: away }, actions: [] },
@@ -158,6 +202,26 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
     "a draining node moves the number": {
       given: { pods: [pod(3, { isNodeDraining: true })] },
       actions: [advance("NodeDraining")],
+    },
+    "messages is away: another spec waits": { given: { specHash: "other", lease: away }, actions: [], waits: true },
+    "messages is away: a pod that is not ready for that is not replaced out of turn": {
+      given: { specHash: "other", lease: away, pods: [pod(3, { isReady: false })] },
+      actions: [],
+      waits: true,
+    },
+    "messages is away: a draining node is not left": {
+      given: { lease: away, pods: [pod(3, { isNodeDraining: true })] },
+      actions: [],
+      waits: true,
+    },
+    "a draining node is left in turn, whatever a new spec waits for": {
+      given: { pods: [pod(3, { isNodeDraining: true })], move: noTurn },
+      actions: [advance("NodeDraining")],
+    },
+    "leaving a draining node waits for its turn": {
+      given: { pods: [pod(3, { isNodeDraining: true })], leave: noTurn },
+      actions: [],
+      waits: true,
     },
     "a number that blocks disruption stays on its draining node": {
       given: { pods: [pod(3, { isNodeDraining: true })], disruption: "Block" },
@@ -215,6 +279,7 @@ const anyFacts: fc.Arbitrary<PodsFacts> = fc.record({
   epoch: fc.integer({ min: 0, max: 4 }),
   podUid: fc.constantFrom(undefined, "uid-1", "uid-2", "uid-3", "uid-4"),
   specHash: fc.constantFrom("spec", "other"),
+  othersEpoch: fc.constantFrom(0, 2, 5),
   pods: fc.subarray([1, 2, 3, 4]).chain((epochs) => fc.tuple(...epochs.map(anyPod))),
   endedUids: fc.subarray(["uid-1", "uid-2", "uid-3", "uid-4"]).map((uids) => new Set(uids)),
   lease: fc.oneof(
@@ -229,6 +294,7 @@ const anyFacts: fc.Arbitrary<PodsFacts> = fc.record({
       .map(({ epoch, ...changes }) => lease(epoch, changes)),
   ),
   move: anyTurn,
+  leave: anyTurn,
   takeover: anyTurn,
   disruption: fc.constantFrom("Migrate", "Block"),
 });
@@ -258,10 +324,16 @@ const laws: Record<string, (given: PodsFacts, plan: PodsPlan) => boolean> = {
       const holder = given.lease.value?.holder;
       return given.endedUids.has(holder ?? "") || given.pods.some(({ uid, isEnded }) => uid === holder && isEnded);
     }),
-  "an epoch is only ever followed by the next": (given, plan) =>
-    plan.actions.every(
-      (action) => action.kind !== "advance" || (action.from === given.epoch && action.to === given.epoch + 1),
-    ),
+  "an epoch is only ever followed by the next of all that were": (given, plan) =>
+    plan.actions.every((action) => {
+      if (action.kind !== "advance") return true;
+      const last = Math.max(
+        given.epoch,
+        given.othersEpoch,
+        given.lease.kind === "known" ? (given.lease.value?.epoch ?? 0) : 0,
+      );
+      return action.from === given.epoch && action.to === last + 1;
+    }),
 };
 
 for (const [law, holds] of Object.entries(laws)) {

@@ -1,9 +1,9 @@
 // Which pods a number is to have. Nothing here makes two senders possible: that is the lease's work. This decides how soon the
 // right pod is there, and that no living one is taken away without need.
-import type { LeaseFacts, PodFacts, PodsFacts } from "./facts.ts";
+import type { LeaseFacts, PodFacts, PodsFacts, Turn } from "./facts.ts";
 
 export type PodAction =
-  /** The next epoch, by compare-and-swap from the one that was seen, then its pod. */
+  /** A later epoch, by compare-and-swap from the one that was seen, then its pod. */
   | { kind: "advance"; from: number; to: number; avoidNodes: readonly string[]; why: AdvanceReason }
   /** The pod of the present epoch, which was written and not yet seen. */
   | { kind: "create"; epoch: number; avoidNodes: readonly string[] }
@@ -19,7 +19,9 @@ export type AdvanceReason =
   | "PodEnded"
   | "PodGone"
   | "PodDeleted"
+  | "EpochOver"
   | "LeaseLapsed"
+  | "NodeLost"
   | "NodeDraining"
   | "SpecChanged";
 export type DeleteReason = "NotWanted" | "Replaced" | "Ended";
@@ -55,9 +57,11 @@ function plan({ actions = [], waitsFor, lookAgainMs }: Step): PodsPlan {
 }
 
 function replaceMissing(facts: PodsFacts): Step {
-  const { isComplete, epoch, podUid, endedUids } = facts;
+  const { isComplete, epoch, podUid, endedUids, othersEpoch } = facts;
   if (!isComplete) return {};
   const avoidNodes = silentNodes(facts);
+  // The name of its pod may be taken, for as long as a lost node keeps the other one.
+  if (isOver(facts) || (epoch > 0 && othersEpoch >= epoch)) return { actions: [advance(facts, "EpochOver")] };
   if (epoch > 0 && podUid === undefined) return { actions: [{ kind: "create", epoch, avoidNodes }] };
   if (podUid === undefined) return { actions: [advance(facts, "FirstPod")] };
   const lease = leaseOf(facts);
@@ -75,27 +79,45 @@ function replaceFaulty(facts: PodsFacts, current: PodFacts): Step {
     return { actions: [...revoke, ...(isComplete ? [advance(facts, "PodEnded")] : [])] };
   }
   if (!isComplete) return {};
+  if (isOver(facts)) return { actions: [advance(facts, "EpochOver")] };
   // Its successor waits as a standby while it drains.
   if (current.isDeleting) return { actions: [advance(facts, "PodDeleted")] };
-  const silent = replaceSilent(facts, current, lease);
+  const silent = replaceSilent(facts, current, lease) ?? replaceUnheard(facts, current);
   if (silent !== undefined) return silent;
-  if (current.isNodeDraining && disruption === "Migrate") return moveTo(facts, "NodeDraining");
-  if (current.specHash === specHash) return {};
+  const isToLeave = current.isNodeDraining && disruption === "Migrate";
+  if (!isToLeave && current.specHash === specHash) return {};
+  // Its successor could not ask for the lease, and without leases nobody can count who moves.
+  if (facts.lease.kind === "away") return { waitsFor: `${facts.lease.service} is away` };
+  if (isToLeave) return moveTo(facts, "NodeDraining", facts.leave);
   // One that never got the lease serves nobody: a mended spec need not wait for its turn.
   const serves = current.isReady || lease?.epoch === current.epoch;
   return serves ? moveTo(facts, "SpecChanged", move) : { actions: [advance(facts, "SpecChanged")] };
 }
 
-function moveTo(facts: PodsFacts, why: AdvanceReason, turn = facts.move): Step {
+function moveTo(facts: PodsFacts, why: AdvanceReason, turn: Turn): Step {
   return turn.isAllowed ? { actions: [advance(facts, why)] } : { waitsFor: turn.why };
 }
 
 /** A pod that the API server still shows as running, while nobody renews its lease: its node is gone, or its process stands still. */
 function replaceSilent(facts: PodsFacts, current: PodFacts, lease: LeaseFacts | undefined): Step | undefined {
-  if (lease?.epoch !== current.epoch || lease.lapsedForMs === undefined || current.isRestarting) return undefined;
+  if (lease?.epoch !== current.epoch || lease.lapsedForMs === undefined) return undefined;
+  // What a node told of it before it was lost is in nobody's hands.
+  if (current.isRestarting && !current.isNodeLost) return undefined;
   const waitMs = Math.max(lapseSettleMs - lease.lapsedForMs, youngPodMs - current.ageMs);
   if (waitMs > 0) return { waitsFor: "the pod may still renew its lease", lookAgainMs: waitMs };
   return moveTo(facts, "LeaseLapsed", facts.takeover);
+}
+
+/** A pod that does not hold the lease, on a node that does not answer: nobody can tell whether it was ever started. */
+function replaceUnheard(facts: PodsFacts, current: PodFacts): Step | undefined {
+  if (!current.isNodeLost || facts.lease.kind === "away") return undefined;
+  const lease = leaseOf(facts);
+  if (lease?.isHeld === true && lease.epoch === current.epoch) return undefined;
+  // The cache may know of a new pod before it knows of its node.
+  const waitMs = youngPodMs - current.ageMs;
+  if (waitMs > 0) return { waitsFor: "the pod's node may still answer", lookAgainMs: waitMs };
+  // Out of turn, since nobody is served by it; one that waits for a silent holder would wait for itself.
+  return { actions: [advance(facts, "NodeLost")] };
 }
 
 /** Pods of epochs that are over: kept while they send and their successor does not, or while their node cannot be asked. */
@@ -111,8 +133,17 @@ function clearOld(facts: PodsFacts, current: PodFacts | undefined): PodAction[] 
 }
 
 function advance(facts: PodsFacts, why: AdvanceReason): PodAction {
-  const avoidNodes = silentNodes(facts);
-  return { kind: "advance", from: facts.epoch, to: facts.epoch + 1, avoidNodes, why };
+  const { epoch, othersEpoch } = facts;
+  const to = Math.max(epoch, othersEpoch, leaseOf(facts)?.epoch ?? 0) + 1;
+  return { kind: "advance", from: epoch, to, avoidNodes: silentNodes(facts), why };
+}
+
+/**
+ * The lease was given to a later epoch than the status knows: messages remembers the epochs of a resource that was deleted and made
+ * anew, or restored. It gives the lease to none of the earlier ones any more.
+ */
+function isOver(facts: PodsFacts): boolean {
+  return facts.epoch > 0 && (leaseOf(facts)?.epoch ?? 0) > facts.epoch;
 }
 
 /** Nodes of pods that run by the API server's word and are silent: a new pod there would be as silent. */

@@ -11,6 +11,7 @@ const facts = (changes: Partial<RolloutFacts>): RolloutFacts => ({
   moved: 0,
   movedUnready: 0,
   sinceLastReadyMs: 0,
+  isCanaryOver: false,
   ...changes,
 });
 
@@ -41,9 +42,17 @@ const cases: Record<string, { given: Partial<RolloutFacts>; allowed: boolean; wh
     why: /for another 1 s$/,
   },
   "the rest follows after the pause": { given: { moved: 2, sinceLastReadyMs: 60_000 }, allowed: true },
-  "after the pause the surge alone counts": { given: { moved: 300, movedUnready: 9, moving: 9 }, allowed: true },
+  "after the pause the surge alone counts": {
+    given: { moved: 300, movedUnready: 9, moving: 9, isCanaryOver: true },
+    allowed: true,
+  },
+  "a crash during the watch does not hand the spec to the rest": {
+    given: { moved: 3, movedUnready: 1 },
+    allowed: false,
+    why: /^1 of 3 canaries are not Ready$/,
+  },
   "no more than the surge at once": {
-    given: { moved: 300, movedUnready: 10, moving: 10 },
+    given: { moved: 300, movedUnready: 10, moving: 10, isCanaryOver: true },
     allowed: false,
     why: /^10 numbers of the class move already, at most 10 may$/,
   },

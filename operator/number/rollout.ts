@@ -17,6 +17,8 @@ export type RolloutFacts = {
   movedUnready: number;
   /** Since the last of these became Ready. */
   sinceLastReadyMs: number;
+  /** The canaries of this spec were Ready for as long as they are watched; from then on the surge alone counts. */
+  isCanaryOver: boolean;
 };
 
 /** A number changes its class' size by a fraction: half a pod is a pod. */
@@ -31,17 +33,25 @@ export function turnToLeaveNode({ surge, size, moving }: RolloutFacts): Turn {
   return { isAllowed: false, why: `${moving} numbers of the class move already, at most ${most} may` };
 }
 
+/** Whether the canaries have shown what they are there for. */
+export function endsCanary({ canary, moved, movedUnready, sinceLastReadyMs }: RolloutFacts): boolean {
+  if (canary === undefined || canary.count === 0) return false;
+  return moved >= canary.count && movedUnready === 0 && sinceLastReadyMs >= canary.pauseMs;
+}
+
 /** A new spec goes to the canaries first, then, if all of them are Ready after the pause, to the rest. */
 export function turnToTakeSpec(facts: RolloutFacts): Turn {
-  const { canary, size, moved, movedUnready, sinceLastReadyMs } = facts;
-  if (canary !== undefined && canary.count > 0 && canary.count < size) {
-    if (moved === canary.count && movedUnready > 0) {
-      return { isAllowed: false, why: `${movedUnready} of ${moved} canaries are not Ready` };
-    }
-    if (moved === canary.count && sinceLastReadyMs < canary.pauseMs) {
-      const leftSeconds = Math.ceil((canary.pauseMs - sinceLastReadyMs) / 1_000);
-      return { isAllowed: false, why: `the canaries are watched for another ${leftSeconds} s` };
-    }
-  }
-  return turnToLeaveNode(facts);
+  const { canary, size, moved, movedUnready, sinceLastReadyMs, isCanaryOver } = facts;
+  // A class that is smaller than its canaries has none.
+  const areWatched = canary !== undefined && canary.count > 0 && canary.count < size && moved >= canary.count;
+  if (!areWatched || isCanaryOver || endsCanary(facts)) return turnToLeaveNode(facts);
+  if (movedUnready > 0) return { isAllowed: false, why: `${movedUnready} of ${moved} canaries are not Ready` };
+  const leftSeconds = Math.ceil((canary.pauseMs - sinceLastReadyMs) / 1_000);
+  return { isAllowed: false, why: `the canaries are watched for another ${leftSeconds} s` };
+}
+
+/** So many pods that fell silent are replaced at once: when many leases lapse together, their holders may well live. */
+export function turnToTakeOver(surge: Surge, takingOver: number): Turn {
+  if (takingOver < surge.max) return { isAllowed: true };
+  return { isAllowed: false, why: `${takingOver} silent pods are being replaced already, at most ${surge.max} may` };
 }

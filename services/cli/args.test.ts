@@ -106,6 +106,14 @@ const understood: [sentence: string, args: string[], Invocation][] = [
   ["tail", ["tail"], action({ command: "tail", number: undefined, isFull: false })],
   ["tail of one number", ["tail", "--number", "7", "--full"], action({ command: "tail", number: "7", isFull: true })],
   [
+    "adopt",
+    ["adopt", "--account", "102", "--out", "d", "--templates", "h:1"],
+    action(
+      { command: "adopt", options: { wabaId: "102", name: undefined, secret: undefined, folder: "d" } },
+      { places: { TEMPLATES_ADDRESS: "h:1" } },
+    ),
+  ],
+  [
     "the options of a program of the clone are its own",
     ["chaos", "--seed", "7", "--help"],
     { kind: "script", script: "chaos", args: ["--seed", "7", "--help"] },

@@ -70,7 +70,11 @@ export async function startKubelet({ admin, namespace }: Options): Promise<Kubel
   let output = "";
   const folder = privateFolder("kubelet");
   const shared = {
-    ...{ admin, namespace, folder, starts, signal: stopping.signal },
+    admin,
+    namespace,
+    folder,
+    starts,
+    signal: stopping.signal,
     print: (text: string): void => void (output += text),
   };
   const see = (object: KubeObject): void => {
@@ -113,7 +117,9 @@ type Shared = Options & { folder: string; starts: string[]; signal: AbortSignal;
 async function bind({ admin, namespace }: Shared, { metadata, spec }: Pod, names: readonly string[]): Promise<void> {
   const avoided = JSON.stringify(spec.affinity ?? {});
   const isFree = async (node: string): Promise<boolean> => {
-    const { spec } = z.object({ spec: z.record(z.string(), z.unknown()).optional() }).parse(await admin.client.get(nodes, node));
+    const { spec } = z
+      .object({ spec: z.record(z.string(), z.unknown()).optional() })
+      .parse(await admin.client.get(nodes, node));
     return spec?.["unschedulable"] !== true && !avoided.includes(`"${node}"`);
   };
   const free = await Promise.all(names.map(isFree));
@@ -147,7 +153,9 @@ class Sandbox {
     this.#pod = pod;
     this.name = pod.metadata.name;
     this.see(pod);
-    this.#finished = this.#run().catch((error: unknown) => testLog.error({ err: error, pod: this.name }, "sandbox failed"));
+    this.#finished = this.#run().catch((error: unknown) =>
+      testLog.error({ err: error, pod: this.name }, "sandbox failed"),
+    );
   }
 
   see(pod: Pod): void {
@@ -185,17 +193,27 @@ class Sandbox {
       .catch((error: unknown) => testLog.debug({ err: error }, "pod was gone already"));
   }
 
-  async #runOnce(files: ReadonlyMap<string, string>, ports: ReadonlyMap<string, string>, ending: AbortSignal): Promise<void> {
+  async #runOnce(
+    files: ReadonlyMap<string, string>,
+    ports: ReadonlyMap<string, string>,
+    ending: AbortSignal,
+  ): Promise<void> {
     const [container] = this.#pod.spec.containers;
     const env = this.#environment(files, ports);
     const entry = join(root, "services", container?.args[0] ?? "", "main.ts");
     const child = spawn(process.execPath, [entry], {
-      env: { ...env, PATH: process.env["PATH"], LOG_LEVEL: "info", NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compile") },
+      env: {
+        ...env,
+        PATH: process.env["PATH"],
+        LOG_LEVEL: "info",
+        NODE_COMPILE_CACHE: join(root, "node_modules/.cache/compile"),
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
     this.#shared.starts.push(this.name);
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => this.#shared.print(data.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data: Buffer) => this.#shared.print(data.toString()));
     const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     const over = new AbortController();
     void exited.then(() => over.abort());
@@ -273,8 +291,14 @@ class Sandbox {
       conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
       containerStatuses: [
         {
-          ...{ name: container?.name, image: "test", imageID: "test", restartCount: this.#restarts },
-          ...{ started, ready, state, lastState: this.#restarts === 0 && !started ? {} : lastState },
+          name: container?.name,
+          image: "test",
+          imageID: "test",
+          restartCount: this.#restarts,
+          started,
+          ready,
+          state,
+          lastState: this.#restarts === 0 && !started ? {} : lastState,
         },
       ],
     };

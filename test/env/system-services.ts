@@ -27,11 +27,13 @@ export type SystemServices = AsyncDisposable & {
   startMessages(): Promise<void>;
 };
 
+export type Lease = Record<"LEASE_MS" | "STOP_AFTER_MS" | "RENEW_EVERY_MS", string>;
+
 type Options = {
   /** Of the simulator's world; its default one unless told. */
   seedFile?: string;
   /** Short, so that a lost holder is not waited for. */
-  lease?: { LEASE_MS: string; STOP_AFTER_MS: string; RENEW_EVERY_MS: string };
+  lease?: Lease;
 };
 
 const shortLease = { LEASE_MS: "6000", STOP_AFTER_MS: "4000", RENEW_EVERY_MS: "1000" };
@@ -63,7 +65,9 @@ export async function startSystemServices({ seedFile, lease = shortLease }: Opti
   const simulator = opened.use(await startSimulator({ config: readSimulatorConfig({ ...log, ...seed }), now }));
   const templates = opened.use(await startTemplates({ config: readTemplatesConfig(env), now }));
   const billing = opened.use(await startBilling({ config: readBillingConfig(env), now }));
-  const quality = opened.use(await startQuality({ config: readQualityConfig({ ...env, REFRESH_POLL_MS: "200" }), now }));
+  const quality = opened.use(
+    await startQuality({ config: readQualityConfig({ ...env, REFRESH_POLL_MS: "200" }), now }),
+  );
   const running = opened.move();
   return {
     messages: messagesAddress,

@@ -169,11 +169,14 @@ function documentsOf({ pages }: AdoptedAccount): Manifest[] {
   return pages.flatMap(({ document }) => (document === undefined ? [] : [document]));
 }
 
+/** kubectl reads YAML 1.1, in which an unquoted Yes, or the language no, is a boolean. */
+const yaml = { version: "1.1", lineWidth: 0 } as const;
+
 function textOf(pages: readonly Page[]): string {
   return pages
     .map(({ document, comment }) => {
       const head = comment.replaceAll(/^/gm, "# ");
-      return document === undefined ? `${head}\n` : `${head}\n${stringify(document, { lineWidth: 0 })}`;
+      return document === undefined ? `${head}\n` : `${head}\n${stringify(document, yaml)}`;
     })
     .join("---\n");
 }

@@ -1,0 +1,53 @@
+// What WhatsApp tells of accounts, as it passes by on NATS. Nothing is stored or repeated: what goes unheard is found at the next look.
+import type { Logger } from "pino";
+import { connectNats, type Nats, subscribeCore } from "#lib/nats.ts";
+
+export type AccountNews = AsyncDisposable & {
+  /** Called with the account's id when something of it may have changed. */
+  follow(listener: (wabaId: string) => void): void;
+};
+
+/** Meta's webhook fields that are about what an account's status shows. */
+const fields = new Set([
+  "account_alerts",
+  "account_review_update",
+  "account_update",
+  "business_capability_update",
+  "business_status_update",
+]);
+
+/** Connects in the background, for as long as it takes. */
+export function followAccountNews({ url, log }: { url: string; log: Logger }): AccountNews {
+  const closing = new AbortController();
+  const listeners: ((wabaId: string) => void)[] = [];
+  let nats: Nats | undefined;
+
+  function hear(subject: string): void {
+    const [, , field = "", wabaId = ""] = subject.split(".");
+    if (fields.has(field)) for (const listener of listeners) listener(wabaId);
+  }
+
+  async function connect(): Promise<void> {
+    let isTold = false;
+    while (nats === undefined && !closing.signal.aborted) {
+      try {
+        nats = await connectNats({ url, name: "operator", log, signal: closing.signal });
+        subscribeCore(nats, "wa.account.>", (_, subject) => hear(subject));
+      } catch (error) {
+        if (!closing.signal.aborted && !isTold)
+          log.warn({ err: error }, "NATS is away, going on without news of accounts");
+        isTold = true;
+      }
+    }
+  }
+
+  const connecting = connect();
+  return {
+    follow: (listener) => void listeners.push(listener),
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await connecting;
+      await nats?.[Symbol.asyncDispose]();
+    },
+  };
+}

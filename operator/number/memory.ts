@@ -1,0 +1,49 @@
+// What the operator remembers of a number between two looks and may forget: the next look finds it out again, only later.
+import type { Key } from "../runtime/objects.ts";
+import type { Answer, QualityFacts, Refusals } from "./facts.ts";
+
+export type NumberMemory = {
+  refusals: Refusals;
+  quality: { answer: Answer<QualityFacts | undefined>; askedAtMs: number; knownAtMs: number } | undefined;
+  /** When the used part of the limit was last written, monotonic. */
+  usedWrittenAtMs: number;
+  /** When the first unanswered change of the spec was seen, monotonic. */
+  editedAtMs: number | undefined;
+  /** The epoch that was begun, when and why; until it holds the lease. */
+  takeover: { epoch: number; cause: string; atMs: number } | undefined;
+};
+
+export type Memories = {
+  of(key: Key): NumberMemory;
+  forget(key: Key): void;
+  /** Pods that ended under our eyes. */
+  endedUids: ReadonlySet<string>;
+  noteEnd(podUid: string): void;
+};
+
+const mostEnded = 10_000;
+
+export function createMemories(): Memories {
+  const memories = new Map<Key, NumberMemory>();
+  const endedUids = new Set<string>();
+  return {
+    of(key) {
+      const memory = memories.get(key) ?? {
+        refusals: {},
+        quality: undefined,
+        usedWrittenAtMs: -Infinity,
+        editedAtMs: undefined,
+        takeover: undefined,
+      };
+      memories.set(key, memory);
+      return memory;
+    },
+    forget: (key) => void memories.delete(key),
+    endedUids,
+    noteEnd(podUid) {
+      endedUids.add(podUid);
+      const [oldest] = endedUids;
+      if (endedUids.size > mostEnded && oldest !== undefined) endedUids.delete(oldest);
+    },
+  };
+}

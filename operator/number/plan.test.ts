@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { finalizers } from "../names.ts";
+import type { NumberFacts } from "./facts.ts";
+import { type NumberPlan, planNumber } from "./plan.ts";
+import { isSameStatus } from "./status.ts";
+import { anyFacts, connectionWith, factsWith, now, numberWith, podWith, quality, registered } from "./test-facts.ts";
+
+const away = { kind: "away", service: "messages", why: "no connection" } as const;
+const deleting = { deletionTimestamp: "2026-03-02T09:59:00Z" };
+const both = [finalizers.number, finalizers.upstream];
+const pinned = { registration: { pinRef: { name: "pins", key: "pin" } } };
+const pin = { kind: "present", hash: "hash" } as const;
+const wrongPin = { reason: "pin_wrong", message: "PIN is not the number's", pinHash: "hash", retryAt: new Date(8e14) };
+const noPods = { pods: [], register: registered({ isHeld: false }) };
+
+type Case = { given: Partial<NumberFacts>; actions: string[]; ready: string; stalled?: boolean; reconciling?: boolean };
+
+const cases: Record<string, Case> = {
+  "a number that sends needs nothing": { given: {}, actions: [], ready: "True Ready" },
+  "a new number gets its finalizer, and the services are told": {
+    given: {
+      number: numberWith({ metadata: { finalizers: [] }, status: {} }),
+      register: { kind: "known", value: undefined },
+      pods: [],
+    },
+    actions: ["keepFinalizers", "applyNumber"],
+    ready: "Unknown Registering",
+    reconciling: true,
+  },
+  "an edit is told to the services": {
+    given: { register: { kind: "known", value: { isAsDeclared: false, connection: connectionWith() } } },
+    actions: ["applyNumber"],
+    ready: "True Ready",
+  },
+  "a paused number is left alone": {
+    given: { number: numberWith({ metadata: { annotations: { "heliograph.dev/paused": "true" } } }), ...noPods },
+    actions: [],
+    ready: "",
+  },
+  "a fenced number loses its pod": {
+    given: { number: numberWith({ metadata: { annotations: { "heliograph.dev/fence": "true" } } }) },
+    actions: ["delete"],
+    ready: "False Fenced",
+    reconciling: true,
+  },
+  "a number that is to be disconnected, and is, has nothing to do and nothing to mend": {
+    given: { number: numberWith({ spec: { desiredState: "Disconnected" } }), ...noPods },
+    actions: [],
+    ready: "False Disconnected",
+  },
+  "the younger of two gets no pod and is not told to the services": {
+    given: { twin: "shop/elder", pods: [], register: { kind: "known", value: undefined } },
+    actions: [],
+    ready: "False NumberInUse",
+    stalled: true,
+  },
+  "a missing account keeps no pod from running": {
+    given: { account: undefined, specHash: undefined },
+    actions: [],
+    ready: "False AccountMissing",
+    stalled: true,
+  },
+  "messages that is away makes the number Unknown and touches no pod": {
+    given: { register: away },
+    actions: [],
+    ready: "Unknown MessagesAway",
+    reconciling: true,
+  },
+  "a number that WhatsApp does not know waits for a person if it has no PIN": {
+    given: { register: registered({ standing: "not_registered" }) },
+    actions: [],
+    ready: "False NotRegistered",
+    stalled: true,
+  },
+  "a number that WhatsApp does not know is registered with its PIN": {
+    given: { number: numberWith({ spec: pinned }), pin, register: registered({ standing: "not_registered" }) },
+    actions: ["register"],
+    ready: "False Registering",
+    reconciling: true,
+  },
+  "a wrong PIN is not tried again": {
+    given: {
+      number: numberWith({ spec: pinned }),
+      pin,
+      register: registered({ standing: "not_registered" }),
+      refusals: { registration: wrongPin },
+    },
+    actions: [],
+    ready: "False PinWrong",
+    stalled: true,
+  },
+  "another PIN is": {
+    given: {
+      number: numberWith({ spec: pinned }),
+      register: registered({ standing: "not_registered" }),
+      pin: { kind: "present", hash: "new" },
+      refusals: { registration: wrongPin },
+    },
+    actions: ["register"],
+    ready: "False PinWrong",
+    stalled: true,
+  },
+  "a conflict waits for a person": {
+    given: { register: registered({ standing: "conflict" }) },
+    actions: [],
+    ready: "False Conflict",
+    stalled: true,
+  },
+  "a deleted number loses its pods first": {
+    given: { number: numberWith({ metadata: deleting }) },
+    actions: ["delete"],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "a deleted number without pods is forgotten by the services": {
+    given: { number: numberWith({ metadata: deleting }), ...noPods },
+    actions: ["removeNumber", "keepFinalizers"],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "a deleted number whose id another resource has is not forgotten": {
+    given: { number: numberWith({ metadata: deleting }), isShared: true, ...noPods },
+    actions: ["keepFinalizers"],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "with policy Delete it is deregistered while it is connected": {
+    given: { number: numberWith({ metadata: { ...deleting, finalizers: both }, spec: { deletionPolicy: "Delete" } }) },
+    actions: ["deregister"],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "a number that cannot be deregistered tells how to get rid of it": {
+    given: {
+      number: numberWith({ metadata: { ...deleting, finalizers: both }, spec: { deletionPolicy: "Delete" } }),
+      refusals: { deregistration: { tries: 5, message: "take the finalizer away" } },
+    },
+    actions: [],
+    ready: "False DeregistrationFailed",
+    stalled: true,
+  },
+  "a drain that has waited too long lets the pod be evicted": {
+    given: {
+      pods: [podWith(3, { isNodeDraining: true })],
+      isDrainOver: true,
+      leave: { isAllowed: false, why: "full" },
+    },
+    actions: ["allowEviction"],
+    ready: "True Ready",
+    reconciling: true,
+  },
+};
+
+function conditionOf({ status }: NumberPlan, type: string): string {
+  const found = status.conditions?.find((condition) => condition.type === type);
+  return found === undefined ? "" : `${found.status} ${found.reason}`;
+}
+
+for (const [sentence, { given, actions, ready, stalled = false, reconciling = false }] of Object.entries(cases)) {
+  test(sentence, () => {
+    const plan = planNumber(factsWith(given));
+    assert.deepEqual(
+      plan.actions.map(({ kind }) => kind),
+      actions,
+    );
+    assert.equal(conditionOf(plan, "Ready"), ready);
+    if (ready === "") return;
+    assert.equal(conditionOf(plan, "Stalled").startsWith("True"), stalled);
+    assert.equal(conditionOf(plan, "Reconciling").startsWith("True"), reconciling);
+  });
+}
+
+test("a status is the same as long as the facts are, whatever the time", () => {
+  const first = planNumber(factsWith()).status;
+  const number = numberWith({ status: first });
+  const later = planNumber(factsWith({ number, now: new Date(now.getTime() + 3_600_000) })).status;
+  assert.ok(isSameStatus(first, later));
+});
+
+test("a condition keeps the time of its last transition", () => {
+  const first = planNumber(factsWith()).status;
+  const later = new Date(now.getTime() + 60_000);
+  const number = numberWith({ status: first });
+  const { conditions = [] } = planNumber(factsWith({ number, now: later, register: away })).status;
+  const timeOf = (type: string): string | undefined =>
+    conditions.find((each) => each.type === type)?.lastTransitionTime;
+  assert.deepEqual([timeOf("Ready"), timeOf("Degraded")], ["2026-03-02T10:01:00Z", "2026-03-02T10:00:00Z"]);
+});
+
+const uses: [used: bigint, before: string | undefined, writtenMs: number, shown: string][] = [
+  [120n, undefined, 0, "0.1"],
+  [320n, "0.1", 0, "0.1"],
+  [320n, "0.1", 600_000, "0.3"],
+  [500n, "0.4", 0, "0.5"],
+  [790n, "0.5", 0, "0.5"],
+  [800n, "0.5", 0, "0.8"],
+  [1_000n, "0.9", 0, "1.0"],
+  [100n, "1.0", 0, "0.1"],
+];
+for (const [used, before, usedWrittenMs, shown] of uses) {
+  test(`${used} of 1,000 used, ${before ?? "nothing"} shown for ${usedWrittenMs / 1_000} s: ${shown}`, () => {
+    const number = numberWith(before === undefined ? {} : { status: { messagingLimitUsed: before } });
+    const facts = factsWith({ number, usedWrittenMs, quality: { kind: "known", value: { ...quality, used } } });
+    assert.equal(planNumber(facts).status.messagingLimitUsed, shown);
+  });
+}
+
+const laws: Record<string, (facts: NumberFacts, plan: NumberPlan) => boolean> = {
+  "every state has a plan whose status fits the CRD": (_, { status }) =>
+    (status.conditions ?? []).every(
+      ({ reason, message }) => /^[A-Z][A-Za-z0-9]*$/.test(reason) && message.length <= 4_096,
+    ),
+  "Ready is always there, unless nothing is touched": ({ number }, plan) =>
+    number.metadata.annotations?.["heliograph.dev/paused"] === "true" || conditionOf(plan, "Ready") !== "",
+  "nobody is told to work and to wait for a person at once": (_, plan) =>
+    !(conditionOf(plan, "Stalled").startsWith("True") && conditionOf(plan, "Reconciling").startsWith("True")),
+  "no phone number and no secret's hash is told": (_, { status }) => !/5550100001|"hash"/.test(JSON.stringify(status)),
+  "a paused number is not touched": ({ number }, { actions }) =>
+    number.metadata.annotations?.["heliograph.dev/paused"] !== "true" || actions.length === 0,
+  "no pod is made for the younger twin": ({ twin }, { actions }) =>
+    twin === undefined || actions.every(({ kind }) => kind !== "advance" && kind !== "create"),
+  "the services forget a number only when its pods are gone": ({ pods }, { actions }) =>
+    pods.length === 0 || actions.every(({ kind }) => kind !== "removeNumber"),
+  "a plan made twice is the same": (facts, plan) => isSameStatus(planNumber(facts).status, plan.status),
+  "a status that was written is not written again": (facts, plan) =>
+    plan.actions.length > 0 ||
+    isSameStatus(planNumber({ ...facts, number: { ...facts.number, status: plan.status } }).status, plan.status),
+};
+for (const [law, holds] of Object.entries(laws)) {
+  test(law, () => {
+    fc.assert(
+      fc.property(anyFacts, (facts) => holds(facts, planNumber(facts))),
+      { numRuns: 3_000 },
+    );
+  });
+}

@@ -1,0 +1,54 @@
+// Numbers that wait for their turn. They are woken as turns become free, so that a fleet which waits costs nothing.
+import type { Key } from "../runtime/objects.ts";
+import type { ClassRules, Fleet } from "./fleet.ts";
+import type { NumberPlan } from "./plan.ts";
+import { surgeOf } from "./rollout.ts";
+
+export type Waiters = {
+  /** Notes whether the number waits, wakes others if there is room, and says when to look again. */
+  attend(key: Key, className: string, rules: ClassRules, plan: NumberPlan, hasBegun: boolean): NumberPlan;
+  leave(key: Key): void;
+};
+
+export function createWaiters(fleet: Fleet, wake: (key: Key) => void): Waiters {
+  const waiting = new Map<string, Set<Key>>();
+  const classOf = new Map<Key, string>();
+
+  function leave(key: Key): void {
+    waiting.get(classOf.get(key) ?? "")?.delete(key);
+    classOf.delete(key);
+  }
+
+  /** As many as there is room for; each asks for its turn itself. */
+  function wakeSome(className: string, rules: ClassRules): void {
+    const keys = waiting.get(className);
+    if (keys === undefined || keys.size === 0) return;
+    const { size, moving } = fleet.countsOf(className);
+    let room = surgeOf(rules.surge, size) - moving;
+    for (const key of keys) {
+      if (room <= 0) return;
+      room -= 1;
+      leave(key);
+      wake(key);
+    }
+  }
+
+  return {
+    leave,
+    attend(key, className, rules, plan, hasBegun) {
+      const isWaiting = plan.waitsFor !== undefined && !hasBegun;
+      leave(key);
+      if (isWaiting) {
+        classOf.set(key, className);
+        const keys = waiting.get(className) ?? new Set();
+        waiting.set(className, keys.add(key));
+      }
+      const { leave: isRoom } = fleet.turns(className, rules);
+      if (isRoom.isAllowed && !isWaiting) wakeSome(className, rules);
+      const isAwaited = (waiting.get(className)?.size ?? 0) > 0;
+      const leftMs = isAwaited && !isWaiting ? fleet.canaryLeftMs(className, rules) : undefined;
+      if (leftMs === undefined) return plan;
+      return { ...plan, lookAgainMs: Math.min(plan.lookAgainMs ?? leftMs, leftMs) };
+    },
+  };
+}

@@ -1,0 +1,37 @@
+// The services that the operator calls, and the connection processes behind them.
+import type { Logger } from "pino";
+import { type Client, createClient } from "#lib/grpc.ts";
+import { UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
+import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
+import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
+import { WebhooksService } from "#proto/heliograph/webhooks/v1/webhooks_pb.ts";
+
+export type Services = AsyncDisposable & {
+  messages: Client<typeof MessagesService>;
+  quality: Client<typeof QualityService>;
+  templates: Client<typeof TemplatesService>;
+  webhooks: Client<typeof WebhooksService>;
+  /** Calls the connection process at `address`, as its lease names it. */
+  upstream<T>(address: string, call: (upstream: Client<typeof UpstreamService>) => Promise<T>): Promise<T>;
+};
+
+type Addresses = Record<"MESSAGES_ADDRESS" | "QUALITY_ADDRESS" | "TEMPLATES_ADDRESS" | "WEBHOOKS_ADDRESS", string>;
+
+/** WhatsApp may take its time. */
+const upstreamMs = 20_000;
+
+export function openServices(addresses: Addresses, log: Logger): Services {
+  const opened = new AsyncDisposableStack();
+  return {
+    messages: opened.use(createClient(MessagesService, addresses.MESSAGES_ADDRESS, { log })),
+    quality: opened.use(createClient(QualityService, addresses.QUALITY_ADDRESS, { log })),
+    templates: opened.use(createClient(TemplatesService, addresses.TEMPLATES_ADDRESS, { log })),
+    webhooks: opened.use(createClient(WebhooksService, addresses.WEBHOOKS_ADDRESS, { log })),
+    async upstream(address, call) {
+      await using upstream = createClient(UpstreamService, address, { deadlineMs: upstreamMs, log });
+      return await call(upstream);
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
