@@ -12,7 +12,7 @@ import type {
 import { type Clocks, remainingMs, renewRetryMs } from "./domain/lease-clock.ts";
 import { createProgress } from "./domain/progress.ts";
 import { isFenced } from "./errors.ts";
-import type { ToldStanding } from "./domain/standing.ts";
+import type { ToldStanding } from "./domain/known.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** How a granted lease looks to those who send under it. */
@@ -52,8 +52,13 @@ type Options = {
 
 function toWire(told: ToldStanding | undefined) {
   if (told === undefined) return {};
-  const { standing, restReason, restsUntil } = told;
-  return { standing, restReason, ...(restsUntil !== undefined && { restsUntil: timestampFromDate(restsUntil) }) };
+  const { standing, restReason, restsUntil, wasRegistered } = told;
+  return {
+    standing,
+    restReason,
+    wasRegistered,
+    ...(restsUntil !== undefined && { restsUntil: timestampFromDate(restsUntil) }),
+  };
 }
 
 export function keepLease(options: Options): KeptLease {

@@ -7,11 +7,12 @@ import type { MessagesService, RenewResponse } from "#proto/heliograph/messages/
 import { createBeginning } from "./beginning.ts";
 import type { Config } from "./config.ts";
 import { backoffMs } from "./domain/backoff.ts";
+import type { ToldStanding } from "./domain/known.ts";
 import type { Lane } from "./domain/lanes.ts";
 import type { Look } from "./domain/outcome.ts";
 import type { Clocks } from "./domain/lease-clock.ts";
 import { createProgress } from "./domain/progress.ts";
-import type { Standing, ToldStanding } from "./domain/standing.ts";
+import type { Standing } from "./domain/standing.ts";
 import { rateWithin } from "./domain/throughput.ts";
 import type { FactsSource } from "./facts.ts";
 import { InFlight } from "./in-flight.ts";
@@ -25,7 +26,7 @@ import type { Sending } from "./session.ts";
 import { type Pace, Throttle } from "./throttle.ts";
 import type { Token } from "./token.ts";
 import type { Upstream } from "./upstream.ts";
-import { type Held, toBroken, toRefused, toTaken, toUnknown } from "./wire.ts";
+import { type Held, toBroken, toKnownBefore, toRefused, toTaken, toUnknown } from "./wire.ts";
 
 type Options = {
   config: Config;
@@ -87,9 +88,10 @@ export class Scheduler implements Sending {
       messagesPerSecond,
       inFlightLimit: config.IN_FLIGHT_LIMIT,
       token: options.token,
-      wasRegistered: lease.number()?.connection?.standing === "conflict",
+      before: toKnownBefore(lease.number()),
       nowMs,
       onStanding: (standing) => this.#standingChanged(standing),
+      onRegistration: () => lease.renewNow(),
     });
     this.#receipts = createReceipts({
       ...options,
@@ -155,7 +157,7 @@ export class Scheduler implements Sending {
     this.#pump();
     // Without a message to try, only a look can show that the trouble is over.
     const isIdle = !workDue && this.#queue.isEmpty && this.#inFlight.size === 0;
-    if (isIdle && this.#throttle.isProbing) this.#looks.look();
+    if (isIdle && this.#throttle.isForLooks) this.#looks.look();
     else if (!this.#throttle.isResting) this.#looks.lookIfDue();
   }
 

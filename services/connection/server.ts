@@ -93,7 +93,7 @@ function numberHandlers({ phoneNumberId, upstream, wabaId, pace, onLook, now }: 
     async register({ pin }, { signal }) {
       wabaId();
       await register(upstream, { phoneNumberId, pin: parsePin(pin), signal });
-      onLook({ kind: "read", status: "CONNECTED", throughputLevel: "" });
+      onLook({ kind: "registered" });
       return {};
     },
     async deregister(_, { signal }) {

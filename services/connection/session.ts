@@ -28,7 +28,7 @@ import {
   type SessionState,
   type SessionStep,
 } from "./domain/session.ts";
-import type { ToldStanding } from "./domain/standing.ts";
+import type { ToldStanding } from "./domain/known.ts";
 import { isFenced } from "./errors.ts";
 import { type KeptLease, keepLease, type Lease } from "./lease.ts";
 import type { Metrics } from "./metrics.ts";
@@ -214,7 +214,8 @@ export class Session implements AsyncDisposable {
       phoneNumberId: config.PHONE_NUMBER_ID,
       granted,
       askedAt,
-      standing: () => this.#held?.sending.standing,
+      // Also while draining: what the last renewal says of the number is what the next holder knows.
+      standing: () => this.#work?.sending.standing,
       onFenced,
       onRenewed: (reply) => this.#renewed(reply),
     });
@@ -240,7 +241,12 @@ export class Session implements AsyncDisposable {
     if (this.#state.tag !== "releasing") return;
     const { term } = this.#state;
     try {
-      await messages.release({ phoneNumberId: config.PHONE_NUMBER_ID, term }, { deadlineMs: releaseMs });
+      const told = this.#work?.sending.standing;
+      const wasRegistered = told === undefined ? {} : { wasRegistered: told.wasRegistered };
+      await messages.release(
+        { phoneNumberId: config.PHONE_NUMBER_ID, term, ...wasRegistered },
+        { deadlineMs: releaseMs },
+      );
       log.info({ term }, "lease released");
     } catch (error) {
       log.warn({ err: error, term }, "lease could not be released, it will lapse");

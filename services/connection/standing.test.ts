@@ -72,7 +72,8 @@ test("a refused token parks the number and fails nothing; without a message to t
   await until(() => messages.standing === "token_refused");
   await until(() => rows.some(({ state }) => state === "waiting"));
   await renewals(world);
-  assert.ok(rows.every(({ state }) => state === "accepted" || state === "waiting"));
+  // Those that were on the wire with the first are reported one by one.
+  await until(() => rows.every(({ state }) => state === "accepted" || state === "waiting"));
   for (const row of rows) row.state = "done";
   writeToken("token two");
   await until(() => messages.standing === "");
@@ -133,18 +134,101 @@ test("a number that was moved away is in conflict; a look does not outweigh mess
   await until(() => messages.standing === "conflict");
 });
 
-test("a conflict is one to the next holder too", async () => {
+test("a conflict is one to the next holder too, from its first renewal on; one message tries, and an outage changes nothing", async () => {
   await using world = await startWorld({
     prepare({ messages, upstream }) {
       messages.renewEveryMs = 50;
       messages.standing = "conflict";
+      upstream.look = () => "hang";
+      upstream.answer = () => "hang";
+    },
+  });
+  const { messages, upstream, wake } = world;
+  for (let at = 0; at < 20; at += 1) messages.accept({ recipient: `155500000${at}` });
+  wake();
+  await until(() => upstream.received.length === 1);
+  await renewals(world);
+  assert.deepEqual([[...messages.standings], upstream.received.length], [["conflict"], 1]);
+  upstream.look = () => "cut";
+  await renewals(world);
+  assert.deepEqual([...messages.standings], ["conflict"]);
+});
+
+test("a holder that drains still tells of the conflict", async () => {
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 50;
+      messages.standing = "conflict";
+      upstream.answer = () => "hang";
+    },
+  });
+  const { messages, upstream, connection, wake } = world;
+  messages.accept();
+  wake();
+  await until(() => upstream.received.length === 1);
+  messages.handOver = true;
+  await until(async () => (await fetch(`${connection.http}/readyz`)).status === 503);
+  await renewals(world);
+  assert.deepEqual([...messages.standings], ["conflict"]);
+});
+
+test("a number that was registered from here under any holder is in conflict when it is not any more", async () => {
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 50;
+      messages.wasRegistered = true;
       upstream.look = () => ({ status: 200, body: { id: "100200300", status: "DISCONNECTED" } });
     },
   });
-  const { messages, upstream } = world;
+  const { messages } = world;
+  await until(() => messages.standing !== "");
+  assert.deepEqual([messages.standing, messages.wasRegistered], ["conflict", true]);
+});
+
+test("that a number is registered from here is told with a renewal of its own, and that it was deregistered", async () => {
+  await using world = await startWorld();
+  const { messages, upstream, connection } = world;
+  await until(() => messages.wasRegistered, { timeoutMs: 3_000 });
+  upstream.answer = () => ({ status: 200, body: { success: true } });
+  messages.away.set("renew", "before");
+  await using client = createClient(UpstreamService, connection.address);
+  await client.deregister({});
+  // The last word of a holder that could not renew any more goes with the release.
+  await connection[Symbol.asyncDispose]();
+  assert.equal(messages.wasRegistered, false);
+});
+
+test("where it reads connected while messages are refused, one message tries ever later, whoever looks", async () => {
+  await using world = await startRenewing();
+  const { messages, upstream, ahead, connection, wake } = world;
   await until(() => upstream.looks === 1);
-  await renewals(world);
-  assert.equal(messages.standing, "conflict");
+  upstream.answer = ({ method }) =>
+    method === "POST" ? refused(400, 133_010) : { status: 200, body: { id: "100200300", status: "CONNECTED" } };
+  const tries = (): number => upstream.received.filter(({ method }) => method === "POST").length;
+  messages.accept({ recipient: "15550000001" });
+  wake();
+  await until(() => messages.standing === "conflict");
+  const rows = Array.from({ length: 20 }, (_, at) => messages.accept({ recipient: `1555000010${at}` }));
+  await using client = createClient(UpstreamService, connection.address);
+  for (const [minutes, next] of [
+    [6, 10],
+    [12, 20],
+    [24, 40],
+  ] as const) {
+    const before = tries();
+    assert.equal((await client.getPhoneNumber({})).status, "CONNECTED");
+    wake();
+    await renewals(world);
+    assert.equal(tries(), before);
+    ahead.monotonicMs += minutes * minuteMs;
+    await until(() => tries() === before + 1);
+    const restMs = (): number => Math.max(...rows.map(({ dueAt }) => dueAt.getTime() - Date.now()));
+    await until(() => restMs() > (next - 0.5) * minuteMs);
+    assert.ok(restMs() <= next * 1.2 * minuteMs);
+    await renewals(world);
+    assert.deepEqual([tries(), messages.standing], [before + 1, "conflict"]);
+  }
+  assert.ok(!messages.standings.has("not_registered"));
 });
 
 test("a number that is deregistered through its process rests at once", async () => {

@@ -68,8 +68,11 @@ export class MessagesPeer {
   holder: string | undefined;
   address = "";
   handOver = false;
-  /** What the holder said with its last renewal. */
+  /** What the holder said with its last renewal, and all that it said so far. */
   standing = "";
+  readonly standings = new Set<string>();
+  /** As the ledger has it, by renewals and releases. */
+  wasRegistered = false;
   /** Most messages that a claim's answer may have left in memory, in one lane. */
   mostAllowed = 0;
   /** Called in Begin, after the commit. */
@@ -111,9 +114,10 @@ export class MessagesPeer {
     const handlers: Handlers<typeof MessagesService> = {
       acquire: (request) => this.#answer("acquire", () => this.#acquire(request)),
       renew: (request) => this.#answer("renew", () => this.#renew(request)),
-      release: ({ term }) =>
+      release: ({ term, wasRegistered }) =>
         this.#answer("release", () => {
           if (term === this.term) this.holder = undefined;
+          this.wasRegistered = wasRegistered ?? this.wasRegistered;
           this.handOver = false;
           this.onFree();
           return {};
@@ -159,7 +163,10 @@ export class MessagesPeer {
       wabaId,
       displayPhoneNumber: "15559990000",
       spec: this.spec,
-      connection: { standing: this.standing },
+      connection: {
+        standing: this.standing === "conflict" ? this.standing : "",
+        ...(this.wasRegistered && { registeredSeenAt: timestampFromDate(new Date(0)) }),
+      },
     };
   }
 
@@ -167,9 +174,11 @@ export class MessagesPeer {
     if (term !== this.term) throw new ServiceError("FAILED_PRECONDITION", "fenced", `term is ${this.term} now`);
   }
 
-  #renew({ term, standing }: RenewRequest) {
+  #renew({ term, standing, wasRegistered }: RenewRequest) {
     this.#checkTerm(term);
     this.standing = standing;
+    this.standings.add(standing);
+    this.wasRegistered = wasRegistered ?? this.wasRegistered;
     return { workDue: this.#due().length > 0, handOver: this.handOver, number: this.#number() };
   }
 

@@ -1,19 +1,24 @@
 // How fast the number may use its upstream now: the pace of its spec, what refusals made of it, and the upstream's standing.
 import type { Lane } from "./domain/lanes.ts";
-import { decideLook, type Look, type Outcome, toStandingEvent } from "./domain/outcome.ts";
+import {
+  afterEvent,
+  afterLook,
+  afterOutcome,
+  firstKnown,
+  type Known,
+  type ToldStanding,
+  toTold,
+} from "./domain/known.ts";
+import type { Look, Outcome } from "./domain/outcome.ts";
 import { createNumberPace, createPairPaces, type NumberPace } from "./domain/pace.ts";
 import { afterThrottle, fullSpeed, rateNow } from "./domain/slowdown.ts";
 import {
+  isForLooks,
   isUnregistered,
-  nextStanding,
-  openStanding,
   type Standing,
   type StandingEvent,
   type StandingWord,
-  type ToldStanding,
-  toTold,
   toWord,
-  withHistory,
 } from "./domain/standing.ts";
 import type { Token } from "./token.ts";
 
@@ -32,24 +37,17 @@ type Options = {
   messagesPerSecond: () => number;
   inFlightLimit: number;
   token: Token;
-  /** WhatsApp had the number registered from here before this process held it. */
-  wasRegistered: boolean;
+  /** What the ledger says of the time before this process held the number: domain/known.ts. */
+  before: { wasRegistered: boolean; isConflict: boolean };
   /** Monotonic. */
   nowMs: () => number;
   onStanding: (standing: Standing) => void;
+  /** The ledger does not know yet that the number was registered, or deregistered. */
+  onRegistration: () => void;
 };
 
 // While the token is refused, how often to look whether its file has changed.
 const tokenLookMs = 2_000;
-// A look is believed against messages that WhatsApp took that long ago.
-const lookCountsAfterMs = 60 * 60 * 1_000;
-// Trouble that a look alone may show; all other is for messages to find.
-const shownByLooks: ReadonlySet<string> = new Set([
-  "number_not_registered",
-  "registered_elsewhere",
-  "number_migrated",
-  "token_refused",
-]);
 // Bulk leaves this share of what may be in flight to replies: an upstream that is slow to take a broadcast must not hold them up.
 const bulkShare = 0.75;
 
@@ -58,14 +56,12 @@ export class Throttle {
   readonly #pace: NumberPace;
   readonly #pairs = createPairPaces();
   #slowdown = fullSpeed;
-  #standing: Standing = openStanding;
+  #known: Known;
   #refusedToken = "";
-  #takenAtMs = Number.NEGATIVE_INFINITY;
-  #wasRegistered: boolean;
 
   constructor(options: Options) {
     this.#options = options;
-    this.#wasRegistered = options.wasRegistered;
+    this.#known = firstKnown(options.before);
     this.#pace = createNumberPace(options.messagesPerSecond());
   }
 
@@ -78,9 +74,9 @@ export class Throttle {
     return this.#standing.state === "open";
   }
 
-  /** One message at a time shows whether the trouble is over. */
-  get isProbing(): boolean {
-    return this.#standing.state === "probing";
+  /** Where no message is there to show whether the trouble is over, a look may. */
+  get isForLooks(): boolean {
+    return isForLooks(this.#standing);
   }
 
   get word(): StandingWord {
@@ -94,7 +90,7 @@ export class Throttle {
 
   /** What the ledger is told with a renewal; `now` is the wall clock's. */
   told(now: Date): ToldStanding {
-    return toTold(this.#standing, this.#options.nowMs(), now);
+    return toTold(this.#known, this.#options.nowMs(), now);
   }
 
   /** How long the number rests still. */
@@ -169,25 +165,16 @@ export class Throttle {
   observe(outcome: Outcome): void {
     if (outcome.outcome === "wait" && outcome.slower)
       this.#slowdown = afterThrottle(this.#slowdown, this.#options.nowMs());
-    if (outcome.outcome === "taken") {
-      this.#takenAtMs = this.#options.nowMs();
-      this.#wasRegistered = true;
-    }
-    const event = toStandingEvent(outcome);
-    if (event !== undefined) this.#move(withHistory(event, this.#wasRegistered));
+    this.#learn(afterOutcome(this.#known, outcome, this.#options.nowMs(), Math.random()));
   }
 
-  /** What a look at the number says: all of it for a number that probes; any other is judged by its messages where it has some. */
+  /** What a look at the number says. */
   observeLook(look: Look): void {
-    // Who deregisters a number here may register it here again.
-    if (look.kind === "deregistered") this.#wasRegistered = false;
-    const seen = decideLook(look);
-    if (seen === undefined) return;
-    const event = withHistory(seen, this.#wasRegistered);
-    if (event.event === "registered") this.#wasRegistered = true;
-    const isIdle = this.#options.nowMs() - this.#takenAtMs > lookCountsAfterMs || look.kind === "deregistered";
-    const isShown = this.isOpen && isIdle && event.event === "trouble" && shownByLooks.has(event.reason);
-    if (this.isProbing || isShown || event.event === "registered") this.#move(event);
+    this.#learn(afterLook(this.#known, look, this.#options.nowMs(), Math.random()));
+  }
+
+  get #standing(): Standing {
+    return this.#known.standing;
   }
 
   #limit(): number {
@@ -196,12 +183,18 @@ export class Throttle {
   }
 
   #move(event: StandingEvent): void {
-    const before = this.#standing;
-    this.#standing = nextStanding(before, event, this.#options.nowMs(), Math.random());
-    const after = this.#standing;
-    if (after.state === before.state) return;
-    if (after.state === "resting" && after.reason === "token_refused")
-      this.#refusedToken = this.#options.token.current();
-    this.#options.onStanding(after);
+    this.#learn(afterEvent(this.#known, event, this.#options.nowMs(), Math.random()));
+  }
+
+  #learn(known: Known): void {
+    const before = this.#known;
+    this.#known = known;
+    const { standing } = known;
+    if (standing.state !== before.standing.state) {
+      if (standing.state === "resting" && standing.reason === "token_refused")
+        this.#refusedToken = this.#options.token.current();
+      this.#options.onStanding(standing);
+    }
+    if (known.wasRegistered !== before.wasRegistered) this.#options.onRegistration();
   }
 }

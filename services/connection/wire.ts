@@ -7,6 +7,7 @@ import type { MessageErrorSchema } from "#proto/heliograph/messages/v1/content_p
 import {
   type ClaimedMessage,
   Lane as ProtoLane,
+  type Number,
   type Outcome,
   OutcomeSchema,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
@@ -48,6 +49,12 @@ export function toHeld(message: ClaimedMessage): Held {
     judgedAtMs: 0,
     notBeforeMs: 0,
   };
+}
+
+/** What the ledger says, at the grant, of the time before. */
+export function toKnownBefore(number: Number | undefined): { wasRegistered: boolean; isConflict: boolean } {
+  const { registeredSeenAt, standing } = number?.connection ?? {};
+  return { wasRegistered: registeredSeenAt !== undefined, isConflict: standing === "conflict" };
 }
 
 type Of = { message: ClaimedMessage; at: Date };

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { privateDatabase } from "#test/env/postgres.ts";
 import { testLog } from "#test/env/log.ts";
-import { createPool, isUniqueViolation, mayPassLater, toUnavailable, transaction } from "./postgres.ts";
+import { until } from "#test/until.ts";
+import { createPool, isUniqueViolation, mayPassLater, type Pool, toUnavailable, transaction } from "./postgres.ts";
 
 const database = await privateDatabase();
 after(() => database[Symbol.asyncDispose]());
@@ -70,6 +71,67 @@ test("a connection that is cut in mid-transaction is UNAVAILABLE, destroyed, and
   await assert.rejects(cut, { code: "UNAVAILABLE", reason: "database_unavailable" });
   const { rows } = await pool.query("select 1 as one");
   assert.deepEqual(rows, [{ one: 1 }]);
+});
+
+/** A pool of one pipelined connection whose server refuses to begin. */
+function refusingPool(): { pool: Pool; inner: Pool } {
+  const inner = createPool({ url: database.url, size: 1, log: testLog, applicationName: "test", pipeline: true });
+  const pool: Pool = {
+    query: inner.query,
+    async connect() {
+      const connection = await inner.connect();
+      return {
+        ...connection,
+        query: (query, values) => connection.query(query === "begin" ? "begin isolation level none" : query, values),
+      };
+    },
+    [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
+  };
+  return { pool, inner };
+}
+
+test("where the begin is refused on a pipelined connection nothing is answered, and nobody inherits what is asked later", async () => {
+  const { pool: refusing, inner } = refusingPool();
+  await using _ = refusing;
+  const { rows: before } = await inner.query<{ pid: number }>("select pg_backend_pid() as pid");
+  const answers: unknown[] = [];
+  let end: (() => void) | undefined;
+  const busy = new Promise<void>((resolve) => void (end = resolve));
+  let hasEnded = false;
+  const refused = transaction(refusing, async (tx) => {
+    answers.push(await tx.query("select 1").catch(() => "none"));
+    await busy;
+    answers.push(await tx.query("insert into notes values (8, 'stray')").catch(() => "none"));
+    hasEnded = true;
+  }).catch((error: unknown) => ({ error, hasEnded }));
+  const next = inner.query<{ pid: number }>("select pg_backend_pid() as pid");
+  await until(() => answers.length > 0);
+  end?.();
+  const outcome = await refused;
+  assert.ok(outcome !== undefined && outcome.hasEnded && isSyntaxError(outcome.error));
+  assert.deepEqual(answers, ["none", "none"]);
+  assert.notEqual((await next).rows[0]?.pid, before[0]?.pid);
+  assert.deepEqual((await pool.query("select from notes where id = 8")).rows, []);
+});
+
+function isSyntaxError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "42601";
+}
+
+test("a function that throws before it returns a promise rolls back on a pipelined connection", async () => {
+  await using pipelined = createPool({
+    url: database.url,
+    size: 1,
+    log: testLog,
+    applicationName: "test",
+    pipeline: true,
+  });
+  const thrown = transaction(pipelined, () => {
+    throw new Error("not even begun");
+  });
+  await assert.rejects(thrown, /not even begun/);
+  const { rows } = await pipelined.query("select pg_current_xact_id_if_assigned() as xact");
+  assert.deepEqual(rows, [{ xact: null }]);
 });
 
 test("a server that is not there is UNAVAILABLE", async () => {

@@ -129,16 +129,16 @@ async function send<Row extends object>(
  * Runs `fn` in one transaction: commits when it resolves, rolls back when it throws. A query that failed fails the transaction,
  * even if `fn` caught its error: Postgres then answers a commit with a rollback.
  * If the connection dies during commit the outcome is unknown, so what is called this way must bear repeating.
- * Where the pool pipelines, what `fn` asks first goes out together with the begin.
+ * Where the pool pipelines, what `fn` asks before its first answer goes out together with the begin: it must only read and lock,
+ * since the server runs it also where it refuses the begin. Then `fn` gets no answer, and the connection is given up.
  * `point` names the commit for test/chaos, which ends the process before or after it.
  */
 export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<T>, point = "commit"): Promise<T> {
   const connection = await pool.connect();
+  const begun = connection.query("begin");
   let broken = true;
   try {
-    const begun = connection.query("begin");
-    if (!connection.isPipelined) await begun;
-    const [, result] = await Promise.all([begun, fn(connection)]);
+    const result = await runWithin(connection, begun, fn);
     faultPoint(`${point}.before`);
     const { command } = await connection.query("commit");
     faultPoint(`${point}.after`);
@@ -147,14 +147,42 @@ export async function transaction<T>(pool: Pool, fn: (tx: Queryable) => Promise<
     broken = false;
     return result;
   } catch (error) {
-    broken = await connection.query("rollback").then(
-      () => false,
-      () => true,
-    );
+    broken = await begun
+      .then(() => connection.query("rollback"))
+      .then(
+        () => false,
+        () => true,
+      );
     throw error;
   } finally {
     connection.release(broken);
   }
+}
+
+/** Ends when `fn` has ended too: what it asked later would run in the transaction of whoever has the connection then. */
+async function runWithin<T>(
+  connection: Connection,
+  begun: Promise<unknown>,
+  fn: (tx: Queryable) => Promise<T>,
+): Promise<T> {
+  if (!connection.isPipelined) {
+    await begun;
+    return fn(connection);
+  }
+  let isAnswered = false;
+  const note = (): void => void (isAnswered = true);
+  begun.then(note, note);
+  const tx: Queryable = {
+    async query<Row extends object>(query: string | Query, values?: readonly unknown[]) {
+      if (isAnswered) await begun;
+      const [result] = await Promise.all([connection.query<Row>(query, values), begun]);
+      return result;
+    },
+  };
+  const running = (async () => fn(tx))();
+  await Promise.allSettled([begun, running]);
+  await begun;
+  return running;
 }
 
 /** Whether the error is a unique key violation, of the named constraint if one is given. */

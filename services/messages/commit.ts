@@ -16,6 +16,7 @@ import {
   insertUnparsed,
   type KeyClaim,
   lockMessages,
+  markBatch,
   reserveKeys,
   shareLeases,
   updateMessages,
@@ -50,11 +51,14 @@ export async function commitBatch(items: readonly Item[], { tx, register, now }:
   const inbound = ingested.flatMap((item) => item.inbound);
   const accountNews = ingested.flatMap((item) => item.accountNews);
   const unparsed = ingested.flatMap((item) => item.unparsed);
-  const [, leases, messages, keys, newInbound] = await Promise.all([
+  const claims = keysOf(items);
+  const writesEarly = claims.length > 0 || inbound.length > 0;
+  const [, , leases, messages, keys, newInbound] = await Promise.all([
     tx.query("begin"),
+    writesEarly ? markBatch(tx) : undefined,
     shareLeases(tx, leasesOf(items)),
     lockMessages(tx, messagesOf(items)),
-    reserveKeys(tx, keysOf(items), new Date(now.getTime() - keyLifeMs)),
+    reserveKeys(tx, claims, new Date(now.getTime() - keyLifeMs)),
     insertInbound(tx, inbound, { isPassThrough: register.isPassThrough, now }),
   ]);
   const decision = decideBatch(items, {

@@ -2,25 +2,31 @@
 import { loop } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
-import { dayOf, daysAround, firstMessageId, isClosed, startOfDay } from "./domain/partitions.ts";
+import { type Day, dayOf, daysAround, firstMessageId, isClosed, startOfDay } from "./domain/partitions.ts";
 import { createPartitions, hasOpenMessages, loadDays } from "./store/partitions.ts";
 
 export type Days = AsyncDisposable & {
   /** Makes the partition of the day that holds this instant, unless it is known to be there. */
   ensure(at: Date): Promise<void>;
-  /** The least message id that can be open. It rises as days are done. */
+  /** The least message id that can be open. It rises as days are done, and falls if one was taken for done too early. */
   floor(): string;
 };
 
-type Dependencies = { db: Pool; now: () => Date; log: Log };
-
-const everyMs = 3_600_000;
+type Dependencies = {
+  db: Pool;
+  now: () => Date;
+  /** How often partitions are made ahead, and days looked through for what is open. */
+  everyMs: number;
+  log: Log;
+};
 
 /** Resolves when the partitions around now are there. */
-export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
+export async function startDays({ db, now, everyMs, log }: Dependencies): Promise<Days> {
   /** By when they begin. */
   const known = new Set<number>();
   let first = (await loadDays(db))[0] ?? dayOf(now());
+  /** The least time that was ensured since the last look began, in ms since 1970. */
+  let ensuredMs = Number.POSITIVE_INFINITY;
 
   async function create(at: Date): Promise<void> {
     const wanted = new Map([dayOf(at), ...daysAround(now())].map((day) => [day.from.getTime(), day]));
@@ -30,29 +36,38 @@ export async function startDays({ db, now, log }: Dependencies): Promise<Days> {
     for (const start of wanted.keys()) known.add(start);
   }
 
-  async function raiseFloor(): Promise<void> {
-    while (isClosed(first, now()) && !(await hasOpenMessages(db, first))) first = dayOf(first.to);
+  // From the oldest partition each time: a clock that was ahead, here or where a message was taken, may have misled the last look.
+  async function look(): Promise<void> {
+    ensuredMs = Number.POSITIVE_INFINITY;
+    const found = await findFirstOpen(db, now);
+    first = ensuredMs < found.from.getTime() ? dayOf(new Date(ensuredMs)) : found;
   }
 
   await create(now());
-  await raiseFloor();
-  const creating = loop({
+  const looking = loop({
     name: "partitions",
     intervalMs: everyMs,
     jitter: 0.1,
     log,
     async task() {
       await create(now());
-      await raiseFloor();
+      await look();
     },
   });
   return {
     ensure(at) {
-      // A clock that was ahead for a while took a day for done that messages come to still.
+      ensuredMs = Math.min(ensuredMs, at.getTime());
       if (at < first.from) first = dayOf(at);
       return known.has(startOfDay(at)) ? Promise.resolve() : create(at);
     },
     floor: () => firstMessageId(first.from),
-    [Symbol.asyncDispose]: () => creating[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => looking[Symbol.asyncDispose](),
   };
+}
+
+/** The first day to which messages may still come, or which has some to be sent or resolved. */
+async function findFirstOpen(db: Pool, now: () => Date): Promise<Day> {
+  let day = (await loadDays(db))[0] ?? dayOf(now());
+  while (isClosed(day, now()) && !(await hasOpenMessages(db, day))) day = dayOf(day.to);
+  return day;
 }

@@ -15,11 +15,10 @@ import type { Days } from "./days.ts";
 import { decideAccept } from "./domain/accept.ts";
 import type { Known, Pace, Situation, TemplateCheck } from "./domain/explain.ts";
 import type { Headroom } from "./domain/explain-summary.ts";
-import { numberUnknown } from "./ledger-rpcs.ts";
+import { faultOf, numberUnknown } from "./ledger-rpcs.ts";
 import type { Entry, Register } from "./register.ts";
 import { countQueued } from "./store/claim.ts";
-import { countDue, loadHolds, loadLastInbound } from "./store/explain.ts";
-import { invalid } from "./wire.ts";
+import { countDue, loadLastInbound, loadRecipientWaits } from "./store/explain.ts";
 import type { Asked, AskedMessage } from "./wire-explain.ts";
 
 export type ExplainDependencies = {
@@ -93,7 +92,7 @@ function accept(sending: AskedMessage["sending"], { number }: Entry, queued: num
   const acceptance = decideAccept(sending, { number, queued, now });
   if (acceptance.kind === "accepted") return acceptance.message;
   if (acceptance.reason === "overloaded") return undefined;
-  throw invalid("message_id must be a version 7 UUID of within a day of now");
+  throw faultOf(acceptance.reason, number.phoneNumberId);
 }
 
 type Own = {
@@ -112,13 +111,13 @@ async function loadOwn(
 ): Promise<Own> {
   const recipients = [...new Set(messages.map(({ sending }) => sending.recipient))];
   const most = number.spec.queueLimit;
-  const [queued, ahead, lastInbound, holds] = await Promise.all([
+  const [queued, ahead, lastInbound, waits] = await Promise.all([
     countQueued(db, phoneNumberId, most),
     countDue(db, { phoneNumberId, now, most }),
     loadLastInbound(db, phoneNumberId, recipients),
-    loadHolds(db, { phoneNumberId, recipients, now, floor: days.floor() }),
+    loadRecipientWaits(db, { phoneNumberId, recipients, now, floor: days.floor() }),
   ]);
-  const heldUntil = new Map(holds.map(({ lane, recipient, until }) => [`${lane}:${recipient}`, until]));
+  const heldUntil = new Map(waits.map(({ lane, recipient, until }) => [`${lane}:${recipient}`, until]));
   return { queued, ahead, lastInbound, heldUntil };
 }
 

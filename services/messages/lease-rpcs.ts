@@ -3,13 +3,14 @@ import type { Log } from "#lib/log.ts";
 import type { Handlers } from "#lib/grpc.ts";
 import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { fenced, numberUnknown } from "./ledger-rpcs.ts";
-import { isSameStanding, type ToldStanding } from "./domain/lease.ts";
+import { type Asker, isNews } from "./domain/lease.ts";
 import type { Leasing, LeaseEnd } from "./leasing.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Register } from "./register.ts";
+import type { Entry, Register } from "./register.ts";
 import type { Renewals } from "./renewals.ts";
+import type { ConnectionRecord } from "./store/register.ts";
 import { hints } from "./topology.ts";
-import { parseAcquire, parseCount, parsePhoneNumberId, parseProof, parseStanding } from "./wire.ts";
+import { parseAcquire, parseCount, parsePhoneNumberId, parseProof, parseTold } from "./wire.ts";
 import { toNumber } from "./wire-out.ts";
 
 export type LeaseDependencies = {
@@ -26,10 +27,8 @@ export type LeaseDependencies = {
   log: Log;
 };
 
-const silent: ToldStanding = { standing: "", restReason: "", restsUntil: undefined };
-
 export function leaseHandlers(dependencies: LeaseDependencies) {
-  const { leasing, renewals, register, metrics, stopAfterMs, renewEveryMs, tell, onChange, log } = dependencies;
+  const { leasing, renewals, register, tell, onChange, log } = dependencies;
 
   async function end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean> {
     const ended = await leasing.end(phoneNumberId, term, how);
@@ -52,27 +51,21 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
           const { holder, retryAfterMs } = acquired;
           return { result: { case: "held", value: { holder, retryAfterMs: Math.ceil(retryAfterMs) } } };
         }
-        case "granted": {
-          const { term, cause } = acquired;
-          metrics.grants.inc({ cause });
-          onChange();
-          log.info({ phoneNumberId, term, cause, holder: asker.holder, epoch: asker.epoch }, "lease granted");
-          const granted = { term: BigInt(term), stopAfterMs, renewEveryMs, cause, number: toNumber(entry) };
-          return { result: { case: "granted", value: granted } };
-        }
+        case "granted":
+          return { result: { case: "granted", value: noteGrant(dependencies, { asker, entry }, acquired.connection) } };
       }
     },
 
     async renew(request) {
       const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
       const term = parseCount("term", request.term);
-      const told = parseStanding(request);
+      const told = parseTold(request);
       const renewed = await renewals.renew({ phoneNumberId, term });
       if (renewed === undefined) throw fenced(phoneNumberId, term);
       const entry = register.get(phoneNumberId);
       // A number that is not declared any more has no work for its holder.
       if (entry === undefined) return { workDue: false, handOver: true };
-      if (!isSameStanding(told, entry.connection ?? silent)) {
+      if (isNews(told, entry.connection)) {
         await leasing.noteStanding({ phoneNumberId, term, told });
         onChange();
       }
@@ -81,7 +74,8 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
 
     async release(request) {
       const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
-      await end(phoneNumberId, parseCount("term", request.term), { kind: "released" });
+      const { wasRegistered } = request;
+      await end(phoneNumberId, parseCount("term", request.term), { kind: "released", wasRegistered });
       return {};
     },
 
@@ -91,4 +85,18 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
       return { revoked: await end(phoneNumberId, parseCount("term", request.term), how) };
     },
   } satisfies Handlers<typeof MessagesService>;
+}
+
+function noteGrant(
+  { metrics, stopAfterMs, renewEveryMs, onChange, log }: LeaseDependencies,
+  { asker, entry }: { asker: Asker; entry: Entry },
+  connection: ConnectionRecord,
+) {
+  const { phoneNumberId, term, cause } = connection;
+  metrics.grants.inc({ cause });
+  onChange();
+  log.info({ phoneNumberId, term, cause, holder: asker.holder, epoch: asker.epoch }, "lease granted");
+  // The register learns of it later; the holder begins with what the commit saw.
+  const number = toNumber({ ...entry, connection });
+  return { term: BigInt(term), stopAfterMs, renewEveryMs, cause, number };
 }

@@ -2,12 +2,13 @@
 import { ServiceError } from "#lib/errors.ts";
 import { enqueue, type OutboxRow } from "#lib/outbox.ts";
 import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
-import { type Asker, decideLease, isHolder, type LeaseCause, type ToldStanding } from "./domain/lease.ts";
+import { type Asker, decideLease, isHolder, type Lease, type LeaseCause, type Told } from "./domain/lease.ts";
 import { next } from "./domain/message.ts";
 import { barredMs } from "./domain/recovery.ts";
 import { messageEvent, numberEvent } from "./events.ts";
 import type { Register } from "./register.ts";
 import {
+  type Inherited,
   insertFirstLease,
   type LapseChange,
   lockLease,
@@ -16,17 +17,20 @@ import {
   saveDraining,
   saveEnd,
   saveGrant,
+  saveRegistration,
   saveStanding,
 } from "./store/leases.ts";
 import { updateMessages } from "./store/ledger.ts";
 import { loadStandstill } from "./store/recovery.ts";
+import type { ConnectionRecord } from "./store/register.ts";
 
 export type Acquired =
-  | { kind: "granted"; term: number; cause: LeaseCause }
+  | { kind: "granted"; connection: ConnectionRecord }
   /** `retryAfterMs`: when asking again may be worth it. `handOver`: the holder was asked to end just now. */
   | { kind: "held"; holder: string; retryAfterMs: number; handOver: boolean };
 
-export type LeaseEnd = { kind: "released" } | { kind: "revoked"; proof: string };
+/** `wasRegistered` as in Told. */
+export type LeaseEnd = { kind: "released"; wasRegistered: boolean | undefined } | { kind: "revoked"; proof: string };
 
 export type Leasing = {
   /** Rejects with FAILED_PRECONDITION fenced if a pod with a higher epoch has been here. */
@@ -34,7 +38,7 @@ export type Leasing = {
   /** Whether that term was the lease's. */
   end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean>;
   /** What the holder says of itself; that of a term which is over is ignored. */
-  noteStanding(standing: { phoneNumberId: string; term: number; told: ToldStanding }): Promise<void>;
+  noteStanding(standing: { phoneNumberId: string; term: number; told: Told }): Promise<void>;
   /** Tells of leases whose time ran out, and of those renewed after it did; how many there were. */
   noteLapses(): Promise<number>;
 };
@@ -54,7 +58,7 @@ export function createLeasing(dependencies: Dependencies): Leasing {
       transaction(db, (tx) => acquire(tx, dependencies, phoneNumberId, asker), "lease.acquire"),
     end: (phoneNumberId, term, how) =>
       transaction(db, (tx) => end(tx, dependencies, phoneNumberId, term, how), "lease.end"),
-    noteStanding: (standing) => saveStanding(db, standing),
+    noteStanding: (standing) => saveStanding(db, { ...standing, now: dependencies.now() }),
     noteLapses: () => transaction(db, (tx) => noteLapses(tx, dependencies), "lease.lapses"),
   };
 }
@@ -98,15 +102,24 @@ async function acquire(
     case "granted": {
       const { lease, cause } = decision;
       const { term, address } = lease;
-      await saveGrant(tx, { phoneNumberId, lease, cause, leaseMs, now: at });
+      const inherited = await saveGrant(tx, { phoneNumberId, lease, cause, leaseMs, now: at });
       const left = await takeOver(tx, register, { phoneNumberId, term, at });
       await enqueue(tx, "messages", [
         ...left,
         connectionNews(register, at, { phoneNumberId, term, address, lapsed: false }),
       ]);
-      return { kind: "granted", term, cause };
+      return { kind: "granted", connection: toConnection({ phoneNumberId, lease, cause, at }, inherited) };
     }
   }
+}
+
+function toConnection(
+  { phoneNumberId, lease, cause, at }: { phoneNumberId: string; lease: Lease; cause: LeaseCause; at: Date },
+  inherited: Inherited,
+): ConnectionRecord {
+  const { term, epoch, holder, address } = lease;
+  const held = { phoneNumberId, term, epoch, holder, address, cause, grantedAt: at, connected: true, lapsed: false };
+  return { ...held, ...inherited, restReason: "", restsUntil: undefined };
 }
 
 /** After the lease row was locked, in a statement of its own: so it sees every Begin that came before. */
@@ -135,8 +148,11 @@ async function end(
 ): Promise<boolean> {
   const locked = await lockLease(tx, phoneNumberId);
   if (!isHolder(locked?.lease, term)) return false;
+  const at = now();
+  if (how.kind === "released" && how.wasRegistered !== undefined)
+    await saveRegistration(tx, { phoneNumberId, wasRegistered: how.wasRegistered, now: at });
   await saveEnd(tx, phoneNumberId, how.kind, how.kind === "revoked" ? how.proof : undefined);
-  await enqueue(tx, "messages", [connectionNews(register, now(), { phoneNumberId, term, address: "", lapsed: true })]);
+  await enqueue(tx, "messages", [connectionNews(register, at, { phoneNumberId, term, address: "", lapsed: true })]);
   return true;
 }
 

@@ -120,7 +120,10 @@ export function fenced(phoneNumberId: string, term: number): ServiceError {
   return new ServiceError("FAILED_PRECONDITION", "fenced", `term ${term} of number ${phoneNumberId} is over`);
 }
 
-function faultOf(reason: Extract<Acceptance, { kind: "refused" }>["reason"], phoneNumberId: string): ServiceError {
+export function faultOf(
+  reason: Extract<Acceptance, { kind: "refused" }>["reason"],
+  phoneNumberId: string,
+): ServiceError {
   switch (reason) {
     case "number_unknown":
       return numberUnknown(phoneNumberId);

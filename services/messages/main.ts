@@ -3,4 +3,4 @@ import { run } from "#lib/lifecycle.ts";
 import { readConfig } from "./config.ts";
 import { startMessages } from "./start.ts";
 
-await run(() => startMessages({ config: readConfig(), now }));
+await run((signal) => startMessages({ config: readConfig(), now, signal }));

@@ -2,10 +2,20 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { Pool } from "#lib/postgres.ts";
+import { transaction } from "#lib/postgres.ts";
 import { type Message, MessageState } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { until } from "#test/until.ts";
-import { acquire, type Copy, declare, openStage, outcome, type Stage, status, textTo } from "./test-messages.ts";
+import {
+  acquire,
+  backUp,
+  type Copy,
+  declare,
+  openStage,
+  outcome,
+  type Stage,
+  status,
+  textTo,
+} from "./test-messages.ts";
 
 let now = new Date("2026-03-02T10:00:00Z");
 const opened = new AsyncDisposableStack();
@@ -18,38 +28,6 @@ before(async () => {
   copy = await stage.start(env);
 });
 after(() => opened.disposeAsync());
-
-/** Takes a backup of every table and counter of the ledger; answers with what puts it back. */
-async function backUp(pool: Pool): Promise<() => Promise<void>> {
-  const { rows: tables } = await pool.query<{ name: string; columns: string }>({
-    text: `
-      select relname as name, string_agg(quote_ident(attname), ', ' order by attnum) as columns
-      from pg_class join pg_attribute on attrelid = pg_class.oid
-      where relnamespace = 'messages'::regnamespace and relkind in ('r', 'p') and not relispartition
-        and attnum > 0 and not attisdropped and attgenerated = '' and relname not like '%migrations%'
-      group by relname`,
-  });
-  await pool.query({ text: "drop schema if exists backup cascade" });
-  await pool.query({ text: "create schema backup" });
-  for (const { name, columns } of tables) {
-    await pool.query({ text: `create table backup.${name} as select ${columns} from messages.${name}` });
-  }
-  const { rows: counters } = await pool.query<{ name: string; value: number }>({
-    text: "select sequencename as name, coalesce(last_value, 1) as value from pg_sequences where schemaname = 'messages'",
-  });
-  return async () => {
-    await pool.query({ text: `truncate ${tables.map(({ name }) => `messages.${name}`).join(", ")}` });
-    // Accounts first: numbers name them.
-    for (const { name, columns } of tables.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-      await pool.query({
-        text: `insert into messages.${name} (${columns}) overriding system value select ${columns} from backup.${name}`,
-      });
-    }
-    for (const { name, value } of counters) {
-      await pool.query({ text: "select setval($1::regclass, $2)", values: [`messages.${name}`, value] });
-    }
-  };
-}
 
 async function accept(phoneNumberId: string, recipient: string): Promise<string> {
   return (await copy.client.send(textTo(now, phoneNumberId, { recipient }))).messageId;
@@ -210,6 +188,95 @@ test("a recovery that was broken off bars every lease until it is gone through",
   assert.equal(result.value.holder, "recovery");
   const other = timestampFromDate(new Date(now.getTime() - 1_000));
   assert.equal((await copy.client.recover({ since: other })).repeated, false);
+  await granted(phoneNumberId, "pod-a");
+});
+
+test("a later loss ends every lease again, also where the news of an earlier recovery were left untold", async () => {
+  const phoneNumberId = "312";
+  await declare(copy.client, phoneNumberId);
+  const earlier = new Date(now.getTime() - 20_000);
+  await copy.client.recover({ since: timestampFromDate(earlier) });
+  const { term } = await granted(phoneNumberId, "pod-a");
+  const messageId = await accept(phoneNumberId, "491530000001");
+  await stage.database.pool.query("update messages.recoveries set finished_at = null where since = $1", [earlier]);
+  const { repeated, messages } = await copy.client.recover({
+    since: timestampFromDate(new Date(now.getTime() - 2_000)),
+  });
+  assert.equal(repeated, false);
+  assert.ok(messages >= 1n);
+  await assert.rejects(copy.client.renew({ phoneNumberId, term }), { reason: "fenced" });
+  assert.equal((await look(messageId)).reason, "ledger_lost");
+  await granted(phoneNumberId, "pod-b");
+});
+
+test("that a number is registered elsewhere outlasts a recovery", async () => {
+  const phoneNumberId = "313";
+  await declare(copy.client, phoneNumberId);
+  const { term } = await acquire(copy.client, phoneNumberId);
+  await copy.client.renew({ phoneNumberId, term, standing: "conflict" });
+  const standing = async (): Promise<string> => {
+    const { rows } = await stage.database.pool.query<{ standing: string }>(
+      "select standing from messages.leases where phone_number_id = $1",
+      [phoneNumberId],
+    );
+    return rows[0]?.standing ?? "";
+  };
+  await until(async () => (await standing()) === "conflict");
+  await copy.client.recover({ since: timestampFromDate(new Date(now.getTime() - 3_000)) });
+  assert.equal(await standing(), "conflict");
+});
+
+test("a start waits until nothing can be sent twice, not for the news, which are told from where they stopped", async () => {
+  const phoneNumberId = "314";
+  await declare(copy.client, phoneNumberId);
+  const since = new Date(now.getTime() + 500);
+  const messageIds: string[] = [];
+  for (const recipient of ["491540000001", "491540000002"]) {
+    now = new Date(now.getTime() + 1_000);
+    messageIds.push(await accept(phoneNumberId, recipient));
+  }
+  const { term } = await granted(phoneNumberId, "pod-a");
+  for (const messageId of messageIds) await begin(phoneNumberId, term, messageId);
+  await copy.client.ingest({ statuses: messageIds.map((id) => status(id, "delivered", { phoneNumberId })) });
+  now = new Date(now.getTime() + 1_000);
+  await copy.client.recover({ since: timestampFromDate(since) });
+  const told = async (): Promise<string> => {
+    const news = await stage.news();
+    return messageIds.map((id) => news.filter((event) => event.messageId === id).length).join();
+  };
+  await until(async () => (await told()) === "4,4");
+  await copy[Symbol.asyncDispose]();
+  // As if it had begun later: JetStream takes the same news of the same recovery for repeats.
+  await stage.database.pool.query({
+    text: `
+      update messages.recoveries
+      set next_message_id = $2, finished_at = null, started_at = started_at + interval '1 ms'
+      where since = $1`,
+    values: [since, messageIds[1]],
+  });
+  await transaction(stage.database.pool, async (tx) => {
+    await tx.query("lock table messages.outbox in share mode");
+    copy = await stage.start({ ...env, RECOVER_SINCE: since.toISOString() });
+  });
+  await until(async () => (await told()) === "4,6");
+  const { repeated } = await copy.client.recover({ since: timestampFromDate(since) });
+  assert.equal(await told(), "4,6");
+  assert.equal(repeated, true);
+});
+
+test("a start that is told to stop breaks its recovery off, and no lease is granted until one comes through", async () => {
+  const phoneNumberId = "315";
+  await declare(copy.client, phoneNumberId);
+  await copy[Symbol.asyncDispose]();
+  const recovering = { ...env, RECOVER_SINCE: new Date(now.getTime() - 1_500).toISOString() };
+  await assert.rejects(stage.start(recovering, AbortSignal.abort()), { name: "AbortError" });
+  copy = await stage.start(env);
+  const asked = { phoneNumberId, holder: "pod-a", bootId: "a", epoch: 1n, address: "pod-a:1" };
+  const { result } = await copy.client.acquire(asked);
+  assert.ok(result.case === "held");
+  assert.equal(result.value.holder, "recovery");
+  await copy[Symbol.asyncDispose]();
+  copy = await stage.start(recovering);
   await granted(phoneNumberId, "pod-a");
 });
 

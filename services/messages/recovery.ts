@@ -1,5 +1,5 @@
 // After Postgres lost commits: nothing that the ledger forgot may happen a second time. First every lease ends, so that nobody
-// sends; then what may have been sent becomes unknown; then the news of that time are told again. It goes on where it was broken off.
+// sends; then what may have been sent becomes unknown. It goes on where it was broken off. What is told again: recovery-news.ts.
 import type { Log } from "#lib/log.ts";
 import { enqueue } from "#lib/outbox.ts";
 import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
@@ -7,7 +7,6 @@ import { next } from "./domain/message.ts";
 import { dueUntil, termsAbove } from "./domain/recovery.ts";
 import { messageEvent } from "./events.ts";
 import type { Register } from "./register.ts";
-import { republish } from "./republish.ts";
 import { lockMessages, updateMessages } from "./store/ledger.ts";
 import {
   endAllLeases,
@@ -16,7 +15,6 @@ import {
   insertRecovery,
   loadRecovery,
   lockLeases,
-  markFinished,
   markSettled,
   type Recovery,
   saveSettled,
@@ -32,40 +30,27 @@ export type RecoveryDependencies = {
   log: Log;
 };
 
-export type Recovered = Recovery & { isRepeated: boolean };
-
 /** Rows in a transaction, between which other messages go on. */
 const batchRows = 256;
 
-/** `since`: nothing that was committed before is lost. The same `since` again does nothing, unless the first run was broken off. */
-export async function recover(
-  dependencies: RecoveryDependencies,
-  since: Date,
-  signal: AbortSignal,
-): Promise<Recovered> {
+/**
+ * Resolves when nothing can be sent twice any more; `since`: nothing that was committed before is lost. The same `since` again does
+ * nothing, unless it was broken off. Another one is another loss, and ends every lease, whatever became of those before it.
+ */
+export async function settle(dependencies: RecoveryDependencies, since: Date, signal: AbortSignal): Promise<Recovery> {
   const { db, now, onChange, log } = dependencies;
-  const started = await start(dependencies, since);
-  if (started.isFinished) return { ...started, isRepeated: true };
-  log.warn({ since: started.since, lastSeq: started.lastSeq }, "recovery: every lease has ended, none is granted");
+  const recovery = await start(dependencies, since);
+  if (recovery.settledAt !== undefined) return recovery;
+  log.warn({ since, lastSeq: recovery.lastSeq }, "recovery: every lease has ended, none is granted");
   onChange();
-  if (!started.isSettled) {
-    await settle(dependencies, started, signal);
-    await markSettled(db, started.since, now());
-  }
-  const to = now();
-  const span = { from: started.since, to };
-  const again = {
-    db,
-    register: dependencies.register,
-    onEvents: onChange,
-    mark: `recovery.${started.startedAt.getTime()}`,
-  };
-  const events = await republish(again, span, signal);
-  signal.throwIfAborted();
-  const finished = await markFinished(db, { since: started.since, events, now: now() });
-  const { messages, grantsAfter } = finished;
-  log.warn({ messages, events, grantsAfter }, "recovery: what may have been sent is unknown, its news are told again");
-  return { ...finished, isRepeated: false };
+  await makeAllUnknown(dependencies, recovery, signal);
+  await markSettled(db, recovery, now());
+  const settled = await loadRecovery(db, since);
+  if (settled === undefined) throw new Error(`recovery since ${since.toISOString()} vanished`);
+  const { messages, grantsAfter } = settled;
+  log.warn({ since, messages, grantsAfter }, "recovery: what may have been sent is unknown, leases are granted again");
+  onChange();
+  return settled;
 }
 
 /**
@@ -86,7 +71,7 @@ async function start(dependencies: RecoveryDependencies, since: Date): Promise<R
   });
 }
 
-async function settle(
+async function makeAllUnknown(
   dependencies: RecoveryDependencies,
   { since, startedAt, lastSeq }: Recovery,
   signal: AbortSignal,

@@ -107,9 +107,8 @@ function learn(known: Known, { numbers, connections }: Changes): Entry[] {
 }
 
 function isSameConnection(a: ConnectionRecord | undefined, b: ConnectionRecord): boolean {
-  return (
-    a !== undefined && a.term === b.term && a.connected === b.connected && a.lapsed === b.lapsed && isSameStanding(a, b)
-  );
+  if (a === undefined || a.term !== b.term || a.connected !== b.connected || a.lapsed !== b.lapsed) return false;
+  return a.registeredSeenAt?.getTime() === b.registeredSeenAt?.getTime() && isSameStanding(a, b);
 }
 
 /** Calls that come during a run share the run after it, which sees all that was there when they came. */

@@ -78,6 +78,7 @@ CREATE TABLE messages.leases (
     changed_in xid8 DEFAULT pg_current_xact_id() NOT NULL,
     rest_reason text DEFAULT ''::text NOT NULL,
     rests_until timestamp with time zone,
+    registered_seen_at timestamp with time zone,
     CONSTRAINT leases_cause_check CHECK ((cause = ANY (ARRAY['first'::text, 'released'::text, 'restarted'::text, 'expired'::text, 'revoked'::text, 'recovered'::text]))),
     CONSTRAINT leases_ended_check CHECK ((ended = ANY (ARRAY['released'::text, 'revoked'::text, 'recovered'::text]))),
     CONSTRAINT leases_state_check CHECK ((state = ANY (ARRAY['free'::text, 'held'::text, 'draining'::text])))
@@ -175,7 +176,11 @@ CREATE TABLE messages.recoveries (
     settled_at timestamp with time zone,
     messages bigint NOT NULL,
     events bigint NOT NULL,
-    finished_at timestamp with time zone
+    finished_at timestamp with time zone,
+    told_inbound_at timestamp with time zone,
+    told_wamid text,
+    next_message_id uuid,
+    CONSTRAINT recoveries_told_check CHECK (((told_inbound_at IS NULL) = (told_wamid IS NULL)))
 );
 
 CREATE TABLE messages.unparsed_updates (

@@ -7,6 +7,7 @@ import { type LeaseDependencies, leaseHandlers } from "./lease-rpcs.ts";
 import { type LedgerDependencies, ledgerHandlers } from "./ledger-rpcs.ts";
 import { type MessageDependencies, messageHandlers } from "./message-rpcs.ts";
 import type { RecoveryDependencies } from "./recovery.ts";
+import type { TellingDependencies } from "./recovery-news.ts";
 import { recoveryHandlers } from "./recovery-rpcs.ts";
 import { type RegisterDependencies, registerHandlers } from "./register-rpcs.ts";
 
@@ -16,7 +17,8 @@ export function messagesServer(
     ExplainDependencies &
     LeaseDependencies &
     RegisterDependencies &
-    RecoveryDependencies,
+    RecoveryDependencies &
+    TellingDependencies,
 ) {
   return serve(MessagesService, {
     ...ledgerHandlers(dependencies),

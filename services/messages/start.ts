@@ -19,7 +19,8 @@ import { createLeasing } from "./leasing.ts";
 import { startLedger } from "./ledger.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createQueueCounts } from "./queue-counts.ts";
-import { recover } from "./recovery.ts";
+import { settle } from "./recovery.ts";
+import { startTelling } from "./recovery-news.ts";
 import { startRegister } from "./register.ts";
 import { createRenewals } from "./renewals.ts";
 import { messagesServer } from "./server.ts";
@@ -32,16 +33,18 @@ import { hints, keepTopology, loadStream } from "./topology.ts";
 type Options = {
   config: Config;
   now: () => Date;
+  /** Breaks a start off that takes long. */
+  signal?: AbortSignal;
 };
 
-type Process = Options & { opened: AsyncDisposableStack; log: Log; registry: Registry };
+type Process = Required<Options> & { opened: AsyncDisposableStack; log: Log; registry: Registry };
 
-export async function startMessages({ config, now }: Options) {
+export async function startMessages({ config, now, signal = new AbortController().signal }: Options) {
   await using opened = new AsyncDisposableStack();
   opened.use(await startTelemetry("messages", config));
   const log = createLog({ service: "messages", level: config.LOG_LEVEL });
   const registry = createRegistry("messages");
-  const own = { config, now, opened, log, registry };
+  const own = { config, now, signal, opened, log, registry };
   const stores = await openStores(own);
   const service = await openService(own, stores);
   const http = opened.use(
@@ -73,6 +76,8 @@ async function openStores({ config, opened, log, registry }: Process) {
   return { db, writer, nc, publisher };
 }
 
+const daysEveryMs = 3_600_000;
+
 // A copy of the service that freezes between two statements must not hold up the others for long: its transaction is ended,
 // and who waits for its rows gives up before that, so that the rest of a commit can go on without them. Told once
 // for each connection, not with each begin.
@@ -81,10 +86,10 @@ const ledgerTimeouts = { pipeline: true, idleInTransactionMs: 5_000, lockTimeout
 type Stores = Awaited<ReturnType<typeof openStores>>;
 
 async function openService(own: Process, { db, writer, nc, publisher }: Stores): Promise<Service> {
-  const { config, now, opened, log, registry } = own;
+  const { config, now, signal, opened, log, registry } = own;
   const { LEASE_MS: leaseMs, RENEW_EVERY_MS: renewEveryMs, STOP_AFTER_MS: stopAfterMs } = config;
   const register = opened.use(await startRegister({ db, nc, finishTimeoutMs: config.FINISH_TIMEOUT_MS, log }));
-  const days = opened.use(await startDays({ db, now, log }));
+  const days = opened.use(await startDays({ db, now, everyMs: daysEveryMs, log }));
   const tell = (subject: string): void => hint(nc, subject, log);
   const metrics = createMetrics(registry, () => ledger.depth());
   const ledger = opened.use(
@@ -107,7 +112,8 @@ async function openService(own: Process, { db, writer, nc, publisher }: Stores):
   };
   const recovery = { db, register, now, leaseMs, onChange, log };
   // Before anyone is served: a holder that the ledger still knows would send again what it forgot.
-  if (config.RECOVER_SINCE !== undefined) await recover(recovery, config.RECOVER_SINCE, new AbortController().signal);
+  if (config.RECOVER_SINCE !== undefined) await settle(recovery, config.RECOVER_SINCE, signal);
+  opened.use(startTelling({ ...recovery, onEvents: publisher.poke }));
   const leasing = createLeasing({ db, register, now, leaseMs, renewEveryMs });
   opened.use(startSweeper({ db, ledger, leasing, days, now, onLapses: onChange, log }));
   opened.use(retain(own, db, nc));

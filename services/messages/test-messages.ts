@@ -7,6 +7,7 @@ import { v7 as uuidv7 } from "uuid";
 import { toCallbackData } from "#dialects/callback-data.ts";
 import { type Client, createClient } from "#lib/grpc.ts";
 import { connectNats, type Nats } from "#lib/nats.ts";
+import type { Pool } from "#lib/postgres.ts";
 import { type MessageEvent, MessageEventSchema } from "#proto/heliograph/messages/v1/events_pb.ts";
 import {
   type LeaseGranted,
@@ -34,8 +35,8 @@ export type Stage = AsyncDisposable & {
   database: PrivateDatabase;
   natsServer: PrivateNats;
   nats: Nats;
-  /** Starts a copy of the service; it ends with the stage at the latest. */
-  start(env?: Record<string, string>): Promise<Copy>;
+  /** Starts a copy of the service, unless the signal aborts; it ends with the stage at the latest. */
+  start(env?: Record<string, string>, signal?: AbortSignal): Promise<Copy>;
   /** Every event published so far with its subject, in order. */
   events(): Promise<{ subject: string; data: Uint8Array }[]>;
   /** `verb message` of the messages' events, or those of one message. */
@@ -59,7 +60,7 @@ export async function openStage(now: () => Date): Promise<Stage> {
     natsServer,
     nats,
     events,
-    async start(env = {}) {
+    async start(env = {}, signal = new AbortController().signal) {
       const config = readConfig({
         DATABASE_URL: database.url,
         NATS_URL: natsServer.url,
@@ -67,7 +68,7 @@ export async function openStage(now: () => Date): Promise<Stage> {
         ...noPeers,
         ...env,
       });
-      const service = running.use(await startMessages({ config, now }));
+      const service = running.use(await startMessages({ config, now, signal }));
       const client = running.use(createClient(MessagesService, service.grpcAddress));
       return { client, httpUrl: service.httpUrl, [Symbol.asyncDispose]: () => service[Symbol.asyncDispose]() };
     },
@@ -173,5 +174,37 @@ export function status(
     callbackData: toCallbackData(messageId, attempt),
     at: timestampFromDate(new Date("2026-03-02T10:00:00Z")),
     ...update,
+  };
+}
+
+/** Takes a backup of every table and counter of the ledger; answers with what puts it back. */
+export async function backUp(pool: Pool): Promise<() => Promise<void>> {
+  const { rows: tables } = await pool.query<{ name: string; columns: string }>({
+    text: `
+      select relname as name, string_agg(quote_ident(attname), ', ' order by attnum) as columns
+      from pg_class join pg_attribute on attrelid = pg_class.oid
+      where relnamespace = 'messages'::regnamespace and relkind in ('r', 'p') and not relispartition
+        and attnum > 0 and not attisdropped and attgenerated = '' and relname not like '%migrations%'
+      group by relname`,
+  });
+  await pool.query({ text: "drop schema if exists backup cascade" });
+  await pool.query({ text: "create schema backup" });
+  for (const { name, columns } of tables) {
+    await pool.query({ text: `create table backup.${name} as select ${columns} from messages.${name}` });
+  }
+  const { rows: counters } = await pool.query<{ name: string; value: number }>({
+    text: "select sequencename as name, coalesce(last_value, 1) as value from pg_sequences where schemaname = 'messages'",
+  });
+  return async () => {
+    await pool.query({ text: `truncate ${tables.map(({ name }) => `messages.${name}`).join(", ")}` });
+    // Accounts first: numbers name them.
+    for (const { name, columns } of tables.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      await pool.query({
+        text: `insert into messages.${name} (${columns}) overriding system value select ${columns} from backup.${name}`,
+      });
+    }
+    for (const { name, value } of counters) {
+      await pool.query({ text: "select setval($1::regclass, $2)", values: [`messages.${name}`, value] });
+    }
   };
 }

@@ -126,6 +126,7 @@ export function toNumber({ number, connection }: Entry): MessageInitShape<typeof
       restReason: connection.connected ? connection.restReason : "",
       ...(connection.connected &&
         connection.restsUntil !== undefined && { restsUntil: timestampFromDate(connection.restsUntil) }),
+      ...(connection.registeredSeenAt && { registeredSeenAt: timestampFromDate(connection.registeredSeenAt) }),
     },
   };
 }

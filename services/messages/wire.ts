@@ -17,7 +17,7 @@ import type {
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Lane, Sending } from "./domain/accept.ts";
 import type { BeginItem, FinishItem, IdempotencyKey } from "./domain/batch.ts";
-import type { Asker, ToldStanding } from "./domain/lease.ts";
+import type { Asker, Told } from "./domain/lease.ts";
 import type { MessageError, Outcome } from "./domain/progress.ts";
 import { decideNumber, isMetaId, maxTtlSeconds, type PhoneNumber } from "./domain/number.ts";
 
@@ -219,12 +219,12 @@ export function parseAccount(account: { wabaId: string; name: string } | undefin
 }
 
 /** The holder's own words; one that is not known here yet is kept too. */
-export function parseStanding({ standing, restReason, restsUntil }: RenewRequest): ToldStanding {
+export function parseTold({ standing, restReason, restsUntil, wasRegistered }: RenewRequest): Told {
   if (!/^[a-z_]{0,64}$/.test(standing)) throw invalid("standing must be a snake_case word");
   if (!/^[a-z_]{0,64}$/.test(restReason)) throw invalid("rest_reason must be a snake_case word");
   const until = restsUntil === undefined ? undefined : timestampDate(restsUntil);
   const isTime = until !== undefined && !Number.isNaN(until.getTime());
-  return { standing, restReason, restsUntil: isTime ? until : undefined };
+  return { standing, restReason, restsUntil: isTime ? until : undefined, wasRegistered };
 }
 
 const proofs = new Set(["pod_terminal", "pod_gone", "containers_terminated", "process_gone"]);

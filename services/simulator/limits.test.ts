@@ -119,6 +119,15 @@ test("an older version of Graph has other codes for parameters", async () => {
   assert.equal((await trial.graph("POST", `/v22.0/${orders}/messages`, named)).body.error.code, 132012);
 });
 
+test("a number may be taken elsewhere and read connected all the while, until it is registered again", async () => {
+  await trial.admin("PUT", `numbers/${orders}`, { takenElsewhere: true });
+  assert.equal(await codeOf({ to: user(1), ...hello }), 133010);
+  const status = async () => (await trial.graph("GET", `/v24.0/${orders}?fields=status`)).body.status;
+  assert.equal(await status(), "CONNECTED");
+  await trial.graph("POST", `/v24.0/${orders}/register`, { messaging_product: "whatsapp", pin: "123456" });
+  assert.equal(await codeOf({ to: user(1), ...hello }), 0);
+});
+
 test("a number registered elsewhere answers 133010, a banned one 131031, until that ends", async () => {
   await trial.admin("PUT", `numbers/${orders}`, { registered: false });
   assert.equal(await codeOf({ to: user(1), ...hello }), 133010);

@@ -6,7 +6,7 @@ import { insertAccounts, lockAccounts, markChanged } from "./account-store.ts";
 import type { AccountUpstream, Ask } from "./account-upstream.ts";
 import { type ChangeVerdict, decideCreate, decideDelete, decideEdit, editsAfter, isPresent } from "./domain/change.ts";
 import { dueAfterChange } from "./domain/schedule.ts";
-import { afterEdit } from "./domain/state.ts";
+import { afterCreation, afterEdit } from "./domain/state.ts";
 import { toldAt } from "./domain/sync.ts";
 import {
   type AccountTemplateKey,
@@ -61,9 +61,11 @@ async function create(dependencies: Dependencies, template: NewTemplate): Promis
     rejectedReason: "NONE",
   };
   const { templateId } = made;
-  const row = { name, language, templateId, parameterFormat, componentsJson, review: toldAt(values, at) };
+  const created = toldAt(values, at);
   await settle(dependencies, wabaId, async (tx) => {
-    await upsertTemplates(tx, wabaId, [row]);
+    const [locked] = await lockReviews(tx, [template]);
+    const review = locked === undefined ? created : afterCreation(locked.review, created);
+    await upsertTemplates(tx, wabaId, [{ name, language, templateId, parameterFormat, componentsJson, review }]);
     await saveEdits(tx, template, []);
   });
   return getTemplate(db, template);

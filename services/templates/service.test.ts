@@ -381,6 +381,18 @@ test("a template is created at WhatsApp, shown at once, and follows its review",
   assert.equal(asked.length, 1);
 });
 
+test("a review that is told while a deleted template is created anew holds", async () => {
+  await templates.createTemplate({ template: notice() });
+  await templates.deleteTemplate({ key: key("notice") });
+  answerOf = async () => {
+    listed = [template("notice", { templateId: `7${account}`, status: "APPROVED" })];
+    await tell("message_template_status_update", { ...named("notice"), event: "APPROVED" });
+    await until(async () => (await statuses())["notice"] === "APPROVED");
+  };
+  const { template: created } = await templates.createTemplate({ template: notice() });
+  assert.deepEqual([created?.status, created?.templateId], ["APPROVED", `7${account}`]);
+});
+
 test("a reading that began before a change of ours does not undo it, and the next one comes within a minute", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   heldList = promise;

@@ -50,6 +50,18 @@ const refused: [sentence: string, more: JsonObject, error: object][] = [
 for (const [sentence, more, error] of refused)
   test(`refused: ${sentence}`, () => assert.throws(() => parse(more), error));
 
+for (const seconds of [9_000_000_000_000_000n, 253_402_300_800n, -62_135_596_801n]) {
+  test(`refused: secrets that end ${seconds} s after 1970, which no clock shows`, () => {
+    const subscription = create(SubscriptionSchema, { ...given, previousSecretsEndAt: { seconds } });
+    assert.throws(() => parseSubscription(subscription), invalid);
+  });
+}
+
+test("secrets may end at any time that a timestamp may name", () => {
+  for (const at of ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+    assert.deepEqual(parse({ previousSecretsEndAt: at }).previousSecretsEndAt, new Date(at));
+});
+
 test("a message without a subscription is refused", () => assert.throws(() => parseSubscription(undefined), invalid));
 
 test("a page of deliveries has bounds", () => {

@@ -55,6 +55,9 @@ const longest = {
   secrets: 10,
 };
 const shortestTimeoutMs = 100;
+// What a protobuf timestamp may say; beyond, a Date or Postgres does not hold it.
+const earliest = new Date("0001-01-01T00:00:00Z");
+const latest = new Date("+010000-01-01T00:00:00Z");
 
 function invalid(message: string): ServiceError {
   return new ServiceError("INVALID_ARGUMENT", "subscription_invalid", message);
@@ -81,7 +84,7 @@ export function parseSubscription(message: SubscriptionMessage | undefined): Sub
     phoneNumberIds: parseIds(name, "phone_number_ids", message.phoneNumberIds),
     wabaIds: parseIds(name, "waba_ids", message.wabaIds),
     secrets: message.secrets,
-    previousSecretsEndAt: message.previousSecretsEndAt && timestampDate(message.previousSecretsEndAt),
+    previousSecretsEndAt: parseSecretsEnd(message),
     keepTryingSeconds: within(
       name,
       "keep_trying_seconds",
@@ -108,6 +111,13 @@ function parseUrl({ name, url }: SubscriptionMessage): string {
   if (parsed.username !== "" || parsed.password !== "")
     throw invalid(`subscription ${name}: url must not have a user or password`);
   return parsed.href;
+}
+
+function parseSecretsEnd({ name, previousSecretsEndAt }: SubscriptionMessage): Date | undefined {
+  if (previousSecretsEndAt === undefined) return undefined;
+  const at = timestampDate(previousSecretsEndAt);
+  if (at >= earliest && at < latest) return at;
+  throw invalid(`subscription ${name}: previous_secrets_end_at is not a time of the years 1 to 9999`);
 }
 
 function parseDialect({ name, dialect }: SubscriptionMessage): "cloud" {

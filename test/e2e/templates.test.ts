@@ -80,7 +80,7 @@ describe("templates and registration in the whole system", () => {
     assert.equal(await listed(), undefined);
   });
 
-  test("a number that WhatsApp does not know shows it, its messages wait, and others go when it is registered", async () => {
+  test("a number that WhatsApp does not know any more shows it, its messages wait, and others go when it is registered", async () => {
     const { phoneNumberId } = number();
     const taken = await admin("PUT", `numbers/${phoneNumberId}`, { registered: false, pin: "123456" });
     assert.equal(taken.json.registered, false);
@@ -88,7 +88,7 @@ describe("templates and registration in the whole system", () => {
     await send(system.run, phoneNumberId, template(user, "hello_world"));
     await using messages = createClient(MessagesService, messagesAddress);
     const standing = async () => (await messages.getNumber({ phoneNumberId })).number?.connection?.standing;
-    await until(async () => (await standing()) === "not_registered", patience);
+    await until(async () => (await standing()) === "conflict", patience);
     assert.deepEqual(await phoneMessages(system.run, user), []);
     const { number: held } = await messages.getNumber({ phoneNumberId });
     await using upstream = createClient(UpstreamService, held?.connection?.address ?? "");

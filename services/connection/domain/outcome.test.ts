@@ -94,7 +94,9 @@ for (const [sentence, wire, outcome] of cases) test(sentence, () => assert.equal
 
 const looks: [sentence: string, look: Look, event: string | undefined][] = [
   ["a connected number is fine", { kind: "read", status: "CONNECTED", throughputLevel: "HIGH" }, "registered"],
-  ["so is one that says nothing of it", { kind: "read", status: "", throughputLevel: "" }, "registered"],
+  ["so is one that is flagged", { kind: "read", status: "FLAGGED", throughputLevel: "" }, "registered"],
+  ["one that says nothing of it answers, and no more", { kind: "read", status: "", throughputLevel: "" }, "answer"],
+  ["so does a banned one", { kind: "read", status: "BANNED", throughputLevel: "" }, "answer"],
   [
     "one that was never registered, or is not any more, is in trouble",
     { kind: "read", status: "DISCONNECTED", throughputLevel: "" },
@@ -105,7 +107,8 @@ const looks: [sentence: string, look: Look, event: string | undefined][] = [
     { kind: "read", status: "MIGRATED", throughputLevel: "" },
     "trouble number_migrated",
   ],
-  ["and one that this process has just deregistered", { kind: "deregistered" }, "trouble number_not_registered"],
+  ["one that this process has just deregistered", { kind: "deregistered" }, "deregistered number_not_registered"],
+  ["and one that it has just registered", { kind: "registered" }, "registered_here"],
   ["a refused token is trouble", refusal(401, 190), "trouble token_refused"],
   ["another refusal is an answer", refusal(400, 100), "answer"],
   ["an upstream that is down is trouble", { kind: "not_sent", cause: "not_connected" }, "trouble upstream_unreachable"],
@@ -117,6 +120,6 @@ const looks: [sentence: string, look: Look, event: string | undefined][] = [
 for (const [sentence, look, expected] of looks) {
   test(`a look: ${sentence}`, () => {
     const event = decideLook(look);
-    assert.equal(event?.event === "trouble" ? `trouble ${event.reason}` : event?.event, expected);
+    assert.equal(event !== undefined && "reason" in event ? `${event.event} ${event.reason}` : event?.event, expected);
   });
 }

@@ -120,6 +120,7 @@ export function toStandingEvent(outcome: Outcome): StandingEvent | undefined {
       return scope === "number" ? { event: "trouble", reason, backoff } : { event: "answer" };
     }
     case "taken":
+      return { event: "taken" };
     case "refused":
       return { event: "answer" };
   }
@@ -127,17 +128,39 @@ export function toStandingEvent(outcome: Outcome): StandingEvent | undefined {
 
 /**
  * What came of reading the number itself: Meta's words where it could be read (empty where absent), else what the wire showed.
- * `deregistered`: it was just done through this process.
+ * `registered`, `deregistered`: it was just done through this process.
  */
-export type Look = { kind: "read"; status: string; throughputLevel: string } | { kind: "deregistered" } | Wire;
+export type Look =
+  | { kind: "read"; status: string; throughputLevel: string }
+  | { kind: "registered" }
+  | { kind: "deregistered" }
+  | Wire;
 
 // Of a number that cannot send from here until it is registered.
 const unregistered: ReadonlySet<string> = new Set(["PENDING", "DISCONNECTED", "DELETED", "UNVERIFIED"]);
+// Of one that is registered, whatever else is wrong with it.
+const registered: ReadonlySet<string> = new Set(["CONNECTED", "FLAGGED", "RESTRICTED", "RATE_LIMITED"]);
 
 /** What a look says of the number's standing, when no message is there to show it. */
 export function decideLook(look: Look): StandingEvent | undefined {
-  if (look.kind === "deregistered") return toStandingEvent(toWait(notRegistered));
-  if (look.kind !== "read") return toStandingEvent(decideOutcome(look));
-  if (look.status === "MIGRATED") return toStandingEvent(toWait(migrated));
-  return unregistered.has(look.status) ? toStandingEvent(toWait(notRegistered)) : { event: "registered" };
+  switch (look.kind) {
+    case "read":
+      return decideStatus(look.status);
+    case "registered":
+      return { event: "registered_here" };
+    case "deregistered": {
+      const { reason, backoff } = notRegistered;
+      return { event: "deregistered", reason, backoff };
+    }
+    default:
+      return toStandingEvent(decideOutcome(look));
+  }
+}
+
+/** A word that says nothing of the registration, or one of tomorrow, is an answer and no more. */
+function decideStatus(status: string): StandingEvent {
+  if (registered.has(status)) return { event: "registered" };
+  if (status !== "MIGRATED" && !unregistered.has(status)) return { event: "answer" };
+  const { reason, backoff } = status === "MIGRATED" ? migrated : notRegistered;
+  return { event: "trouble", reason, backoff, inStatus: true };
 }

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type Conflict,
+  conflictStanding,
+  isForLooks,
   nextStanding,
   openStanding,
   type Standing,
   type StandingEvent,
-  toTold,
   toWord,
-  withHistory,
 } from "./standing.ts";
 
 const trouble: StandingEvent = {
@@ -123,52 +124,98 @@ for (const [reason, word] of words) {
   });
 }
 
-test("a number that was registered and is not any more was taken by another client", () => {
-  const trouble: StandingEvent = {
-    event: "trouble",
-    reason: "number_not_registered",
-    backoff: { firstMs: 1, factor: 1, maxMs: 1 },
-  };
-  assert.deepEqual(withHistory(trouble, true), { ...trouble, reason: "registered_elsewhere" });
-  assert.equal(withHistory(trouble, false), trouble);
-  assert.equal(withHistory(time, true), time);
-});
-
 test("a number that sends has no word", () => {
   assert.equal(toWord({ state: "open", losses: 9 }), "");
 });
 
-test("a conflict is looked at after 5 minutes, then twice as late each time, at most hourly", () => {
-  const conflict: StandingEvent = {
-    event: "trouble",
-    reason: "number_not_registered",
-    backoff: { firstMs: 300_000, factor: 2, maxMs: 3_600_000 },
-  };
+const minuteMs = 60_000;
+const taken: StandingEvent = { event: "taken" };
+const registeredHere: StandingEvent = { event: "registered_here" };
+const backoff = { firstMs: 5 * minuteMs, factor: 2, maxMs: 60 * minuteMs };
+const elsewhere: StandingEvent = { event: "trouble", reason: "registered_elsewhere", backoff };
+const inStatus: StandingEvent = { event: "trouble", reason: "number_migrated", backoff, inStatus: true };
+const deregistered: StandingEvent = { event: "deregistered", reason: "number_not_registered", backoff };
+
+type Looks = Conflict["looks"];
+const rested = (failures: number, looks: Looks, minutes: number, reason = "registered_elsewhere"): Standing => {
+  return { state: "resting", reason, failures, untilMs: nowMs + minutes * minuteMs, conflict: { failures, looks } };
+};
+const tried = (failures: number, looks: Looks): Standing => {
+  return { state: "probing", reason: "registered_elsewhere", failures, conflict: { failures, looks } };
+};
+const silent: Standing = {
+  state: "resting",
+  reason: "upstream_silent",
+  failures: 4,
+  untilMs: nowMs + 8_000,
+  conflict: { failures: 3, looks: "untried" },
+};
+
+const conflicts: [sentence: string, before: Standing, event: StandingEvent, after: Standing][] = [
+  ["a refused message begins a conflict", openStanding, elsewhere, rested(1, "untried", 5)],
+  ["so does a number that was moved away", openStanding, inStatus, rested(1, "telling", 5, "number_migrated")],
+  ["a probe that is refused makes it longer", tried(2, "blind"), elsewhere, rested(3, "blind", 20)],
+  ["whatever word it is refused with", tried(2, "blind"), inStatus, rested(3, "telling", 20, "number_migrated")],
+  ["a probe that is taken ends it", tried(2, "blind"), taken, openStanding],
+  ["one that is refused for itself does not", tried(2, "blind"), answer, tried(2, "blind")],
+  ["a good status while messages are refused is worth nothing", tried(2, "untried"), registered, tried(2, "blind")],
+  ["read again neither", tried(2, "blind"), registered, tried(2, "blind")],
+  ["it cuts no rest short", rested(2, "blind", 9), registered, rested(2, "blind", 9)],
+  ["not the first time either", rested(2, "untried", 9), registered, rested(2, "blind", 9)],
+  ["where the status was bad, a good one ends a rest", rested(2, "telling", 9), registered, tried(2, "telling")],
+  ["and then the conflict", tried(2, "telling"), registered, openStanding],
+  ["registered here, it is tried at once", rested(2, "blind", 9), registeredHere, tried(2, "telling")],
+  ["or goes on being tried", tried(2, "blind"), registeredHere, tried(2, "telling")],
+  [
+    "deregistered here, it is no conflict any more",
+    rested(4, "blind", 40),
+    deregistered,
+    { state: "resting", reason: "number_not_registered", failures: 1, untilMs: nowMs + 5 * minuteMs },
+  ],
+  ["another trouble does not end it", tried(3, "untried"), lost, silent],
+  [
+    "it is still there when the upstream is back",
+    { ...silent, untilMs: nowMs },
+    time,
+    { state: "probing", reason: "upstream_silent", failures: 4, conflict: { failures: 3, looks: "untried" } },
+  ],
+  [
+    "and goes on counting",
+    { state: "probing", reason: "upstream_silent", failures: 4, conflict: { failures: 3, looks: "untried" } },
+    elsewhere,
+    rested(4, "untried", 40),
+  ],
+  ["its own refusals in a rest change nothing", rested(2, "untried", 11), elsewhere, rested(2, "untried", 11)],
+  ["found in a short rest it has its own length", { ...resting, failures: 5 }, elsewhere, rested(1, "untried", 5)],
+];
+
+for (const [sentence, before, event, after] of conflicts) {
+  test(`conflict: ${sentence}`, () => assert.deepEqual(nextStanding(before, event, nowMs, 0), after));
+}
+
+test("in a conflict the word is that, whatever else is wrong", () => {
+  assert.equal(toWord(silent), "conflict");
+  assert.equal(toWord(conflictStanding), "conflict");
+});
+
+test("a look may show that trouble is over, but not where it shows nothing", () => {
+  const probed = [probing, tried(1, "untried"), tried(1, "telling"), tried(1, "blind"), resting, openStanding];
+  assert.deepEqual(probed.map(isForLooks), [true, true, true, false, false, false]);
+});
+
+test("a conflict is looked at after 5 minutes, then twice as late each time, at most hourly, also where looks read it connected", () => {
   let standing: Standing = openStanding;
   let now = 0;
   const rests: number[] = [];
   for (let at = 0; at < 6; at += 1) {
-    standing = nextStanding(standing, conflict, now, 0);
+    standing = nextStanding(standing, elsewhere, now, 0);
     assert.ok(standing.state === "resting");
-    rests.push((standing.untilMs - now) / 60_000);
-    now = standing.untilMs;
-    standing = nextStanding(standing, time, now, 0);
+    rests.push((standing.untilMs - now) / minuteMs);
+    standing = nextStanding(standing, registered, now, 0);
+    assert.equal(standing.state, "resting");
+    now += (rests.at(-1) ?? 0) * minuteMs;
+    for (const event of [time, registered, answer]) standing = nextStanding(standing, event, now, 0);
+    assert.equal(standing.state, "probing");
   }
   assert.deepEqual(rests, [5, 10, 20, 40, 60, 60]);
-});
-
-test("the ledger is told why nothing goes and, by the wall clock, until when", () => {
-  const now = new Date("2026-03-02T10:00:00Z");
-  const resting = { state: "resting", reason: "account_call_limit", failures: 1, untilMs: 61_000 } as const;
-  assert.deepEqual(toTold(resting, 1_000, now), {
-    standing: "",
-    restReason: "account_call_limit",
-    restsUntil: new Date("2026-03-02T10:01:00Z"),
-  });
-  assert.deepEqual(toTold({ state: "probing", reason: "token_refused", failures: 1 }, 1_000, now), {
-    standing: "token_refused",
-    restReason: "token_refused",
-    restsUntil: undefined,
-  });
-  assert.deepEqual(toTold(openStanding, 1_000, now), { standing: "", restReason: "", restsUntil: undefined });
 });

@@ -1,43 +1,77 @@
 // How the upstream treats the number as a whole, and so how many messages may be in flight to it.
 //
-//   state    event    next
-//   open     trouble  resting                      probing  trouble  resting, longer
-//   open     lost     resting after 10 in a row    probing  lost     resting, longer
-//   open     answer   open, losses forgotten       probing  answer   open
-//   resting  trouble  resting, the later end       resting  time     probing once its time is over, else resting
-//   resting  lost, answer: resting (they are of messages sent before)
-//   resting for a refused token: a changed token makes it probing at once
-//   resting for a missing registration: the news that the number is registered makes it probing at once
-//   open, probing  registered  open
+//   state    event            next
+//   open     trouble          resting
+//   open     lost             resting after 10 in a row
+//   open     answer, taken    open, losses forgotten
+//   resting  trouble          resting, the later end
+//   resting  time             probing once its time is over
+//   resting  token_changed    probing at once, if the token was refused
+//   resting  registered       probing at once, if the number was not registered; in a conflict only where looks are telling
+//   resting  registered_here  probing at once, if the number was not registered or in conflict
+//   resting  lost, answer, taken: resting (they are of messages sent before)
+//   probing  trouble, lost    resting, longer
+//   probing  taken            open
+//   probing  answer           open; in a conflict probing
+//   probing  registered       open; in a conflict only where looks are telling
+//   probing  registered_here  open; in a conflict probing, and looks are telling
+//   any      deregistered     resting
 //
 // Probing sends one message at a time: a queue of thousands never finds out by itself, message by message, that nothing has changed.
+// A conflict outlasts all other trouble, and a good status: WhatsApp may read the number CONNECTED while it refuses every message.
 import { type Backoff, backoffMs } from "./backoff.ts";
 
-export type Standing =
-  | { state: "open"; losses: number }
-  | { state: "resting"; reason: string; failures: number; untilMs: number }
-  | { state: "probing"; reason: string; failures: number };
+/** The number is another client's, as far as known. */
+export type Conflict = {
+  /** How often it was met since a message was taken. */
+  failures: number;
+  /** `telling`: the number's status showed it too, so that a good one is news. `blind`: its status is good all the same. */
+  looks: "untried" | "telling" | "blind";
+};
+
+type Troubled = {
+  reason: string;
+  /** Of that reason, in a row. */
+  failures: number;
+  conflict?: Conflict;
+};
+type Open = { state: "open"; losses: number };
+type Resting = Troubled & { state: "resting"; untilMs: number };
+type Probing = Troubled & { state: "probing" };
+
+export type Standing = Open | Resting | Probing;
+
+/** `inStatus`: the number's own status shows it. */
+export type Trouble = { event: "trouble"; reason: string; backoff: Backoff; inStatus?: true };
 
 export type StandingEvent =
   /** A refusal that is about the number or its upstream. */
-  | { event: "trouble"; reason: string; backoff: Backoff }
+  | Trouble
   /** No answer: a time-out or a cut connection. */
   | { event: "lost" }
   /** Any other answer, also a refusal of the message. */
   | { event: "answer" }
+  /** WhatsApp took a message. */
+  | { event: "taken" }
   | { event: "time" }
   | { event: "token_changed" }
-  /** WhatsApp says that the number is registered. */
-  | { event: "registered" };
+  /** The number's status says that it is registered. */
+  | { event: "registered" }
+  /** Both were just done through this process. */
+  | { event: "registered_here" }
+  | { event: "deregistered"; reason: string; backoff: Backoff };
 
 export const openStanding: Standing = { state: "open", losses: 0 };
 
+/** Of a number whose last holder ended in conflict. */
+export const conflictStanding: Standing = toProbing({ failures: 1, looks: "untried" });
+
 const lossesBeforeRest = 10;
-const silent = {
+const silent: Trouble = {
   event: "trouble",
   reason: "upstream_silent",
   backoff: { firstMs: 1_000, factor: 2, maxMs: 10_000 },
-} as const;
+};
 
 /** Why nothing goes, in the words of RenewRequest; empty: it goes, or the upstream only asked for less. */
 export type StandingWord = "" | "not_registered" | "conflict" | "token_refused" | "upstream_away";
@@ -52,13 +86,10 @@ const words: ReadonlyMap<string, StandingWord> = new Map([
   ["maintenance", "upstream_away"],
 ]);
 
-/**
- * A number that was seen registered and is not any more has been taken by another client: to register it again would take it back,
- * and so on. `wasRegistered`: under this lease, or the last holder ended in conflict.
- */
-export function withHistory(event: StandingEvent, wasRegistered: boolean): StandingEvent {
-  const isTaken = event.event === "trouble" && event.reason === "number_not_registered" && wasRegistered;
-  return isTaken ? { ...event, reason: "registered_elsewhere" } : event;
+/** A probing number has its word still: nothing has shown that the trouble is over. */
+export function toWord(standing: Standing): StandingWord {
+  if (standing.state === "open") return "";
+  return standing.conflict === undefined ? (words.get(standing.reason) ?? "") : "conflict";
 }
 
 /** Whether the word is about the number's registration: someone must act, time alone helps nothing. */
@@ -66,88 +97,111 @@ export function isUnregistered(word: StandingWord): boolean {
   return word === "not_registered" || word === "conflict";
 }
 
-/** What the ledger is told of it. */
-export type ToldStanding = {
-  standing: StandingWord;
-  /** Why nothing goes, or one at a time; empty: everything goes. */
-  restReason: string;
-  /** When the upstream is tried again; undefined while it is being tried. */
-  restsUntil: Date | undefined;
-};
-
-/** `now` is the wall clock's reading at `nowMs`. */
-export function toTold(standing: Standing, nowMs: number, now: Date): ToldStanding {
-  const word = toWord(standing);
-  if (standing.state === "open") return { standing: word, restReason: "", restsUntil: undefined };
-  const restsUntil = standing.state === "resting" ? new Date(now.getTime() + standing.untilMs - nowMs) : undefined;
-  return { standing: word, restReason: standing.reason, restsUntil };
-}
-
-/** A probing number has its word still: nothing has shown that the trouble is over. */
-export function toWord(standing: Standing): StandingWord {
-  return standing.state === "open" ? "" : (words.get(standing.reason) ?? "");
+/** Whether a look may show that the trouble is over. */
+export function isForLooks(standing: Standing): boolean {
+  return standing.state === "probing" && standing.conflict?.looks !== "blind";
 }
 
 /** `nowMs` is monotonic; `random` is 0 to 1. Returns the same object when nothing changes. */
 export function nextStanding(standing: Standing, event: StandingEvent, nowMs: number, random: number): Standing {
+  if (event.event === "deregistered") return rest(event, { failures: 1 }, nowMs, random);
   switch (standing.state) {
     case "open":
       return nextOpen(standing, event, nowMs, random);
     case "probing":
-      if (event.event === "answer" || event.event === "registered") return openStanding;
-      if (event.event === "lost") return rest(silent, standing.failures + 1, nowMs, random);
-      if (event.event !== "trouble") return standing;
-      // Another trouble is not more of the same: its own backoff begins.
-      return rest(event, event.reason === standing.reason ? standing.failures + 1 : 1, nowMs, random);
-    case "resting": {
-      const { reason, failures } = standing;
-      if (isOver(standing, event, nowMs)) return { state: "probing", reason, failures };
-      if (event.event !== "trouble") return standing;
-      const again = rest(event, failures, nowMs, random);
-      return again.untilMs > standing.untilMs ? again : standing;
-    }
+      return nextProbing(standing, event, nowMs, random);
+    case "resting":
+      return nextResting(standing, event, nowMs, random);
   }
 }
 
-function nextOpen(
-  standing: Extract<Standing, { state: "open" }>,
-  event: StandingEvent,
-  nowMs: number,
-  random: number,
-): Standing {
+function nextOpen(standing: Open, event: StandingEvent, nowMs: number, random: number): Standing {
   switch (event.event) {
     case "trouble":
-      return rest(event, 1, nowMs, random);
+      return rest(event, met(undefined, event), nowMs, random);
     case "lost":
-      if (standing.losses + 1 >= lossesBeforeRest) return rest(silent, 1, nowMs, random);
+      if (standing.losses + 1 >= lossesBeforeRest) return rest(silent, { failures: 1 }, nowMs, random);
       return { state: "open", losses: standing.losses + 1 };
     case "answer":
+    case "taken":
       return standing.losses === 0 ? standing : openStanding;
-    case "time":
-    case "token_changed":
-    case "registered":
+    default:
       return standing;
   }
 }
 
-function isOver(standing: Extract<Standing, { state: "resting" }>, { event }: StandingEvent, nowMs: number): boolean {
-  switch (event) {
-    case "time":
-      return nowMs >= standing.untilMs;
-    case "token_changed":
-      return standing.reason === "token_refused";
+function nextProbing(standing: Probing, event: StandingEvent, nowMs: number, random: number): Standing {
+  const { failures, conflict } = standing;
+  switch (event.event) {
+    case "taken":
+      return openStanding;
+    case "answer":
+      return conflict === undefined ? openStanding : standing;
     case "registered":
-      return isUnregistered(toWord(standing));
+      if (conflict === undefined || conflict.looks === "telling") return openStanding;
+      return toProbing({ ...conflict, looks: "blind" });
+    case "registered_here":
+      return conflict === undefined ? openStanding : toProbing({ ...conflict, looks: "telling" });
+    case "lost":
+      return rest(silent, { failures: failures + 1, conflict }, nowMs, random);
+    case "trouble":
+      return rest(event, met(standing, event), nowMs, random);
     default:
-      return false;
+      return standing;
   }
+}
+
+function nextResting(standing: Resting, event: StandingEvent, nowMs: number, random: number): Standing {
+  const { reason, failures, conflict, untilMs } = standing;
+  const probing: Probing = { state: "probing", reason, failures, ...(conflict !== undefined && { conflict }) };
+  switch (event.event) {
+    case "time":
+      return nowMs >= untilMs ? probing : standing;
+    case "token_changed":
+      return reason === "token_refused" ? probing : standing;
+    case "registered":
+      if (conflict === undefined) return isUnregistered(toWord(standing)) ? probing : standing;
+      if (conflict.looks === "untried") return { ...standing, conflict: { ...conflict, looks: "blind" } };
+      return conflict.looks === "telling" ? probing : standing;
+    case "registered_here":
+      if (conflict !== undefined) return toProbing({ ...conflict, looks: "telling" });
+      return isUnregistered(toWord(standing)) ? probing : standing;
+    case "trouble": {
+      const known = conflict ?? met(undefined, event).conflict;
+      const again = isConflict(event) && known !== undefined ? known.failures : failures;
+      const later = rest(event, { failures: again, conflict: known }, nowMs, random);
+      return later.untilMs > untilMs ? later : standing;
+    }
+    default:
+      return standing;
+  }
+}
+
+type Count = { failures: number; conflict?: Conflict | undefined };
+
+/** Another trouble is not more of the same: its own backoff begins. Nothing but a conflict counts a conflict. */
+function met(before: Troubled | undefined, event: Trouble): Count {
+  const again = before?.reason === event.reason ? before.failures + 1 : 1;
+  const conflict = before?.conflict;
+  if (!isConflict(event)) return { failures: again, conflict };
+  const failures = (conflict?.failures ?? 0) + 1;
+  return { failures, conflict: { failures, looks: event.inStatus ? "telling" : (conflict?.looks ?? "untried") } };
+}
+
+function isConflict({ reason }: Trouble): boolean {
+  return words.get(reason) === "conflict";
+}
+
+function toProbing(conflict: Conflict): Standing {
+  return { state: "probing", reason: "registered_elsewhere", failures: conflict.failures, conflict };
 }
 
 function rest(
   { reason, backoff }: { reason: string; backoff: Backoff },
-  failures: number,
+  { failures, conflict }: Count,
   nowMs: number,
   random: number,
-): Extract<Standing, { state: "resting" }> {
-  return { state: "resting", reason, failures, untilMs: nowMs + backoffMs(backoff, failures, random) };
+): Resting {
+  const untilMs = nowMs + backoffMs(backoff, failures, random);
+  return { state: "resting", reason, failures, untilMs, ...(conflict !== undefined && { conflict }) };
 }

@@ -4,6 +4,7 @@ import {
   type Asker,
   decideLease,
   isHolder,
+  isNews,
   isSameStanding,
   type Lease,
   type LeaseDecision,
@@ -132,3 +133,25 @@ const standings: [sentence: string, a: ToldStanding, b: ToldStanding, expected: 
 for (const [sentence, a, b, expected] of standings) {
   test(sentence, () => assert.equal(isSameStanding(a, b), expected));
 }
+
+const seenAt = new Date("2026-03-01T10:00:00Z");
+const news: [
+  sentence: string,
+  wasRegistered: boolean | undefined,
+  registeredSeenAt: Date | undefined,
+  expected: boolean,
+][] = [
+  ["that the number is registered is news at first", true, undefined, true],
+  ["and then not any more", true, seenAt, false],
+  ["that it was deregistered is", false, seenAt, true],
+  ["a holder that does not say tells nothing", undefined, seenAt, false],
+  ["nor does one of a number that never was", false, undefined, false],
+];
+for (const [sentence, wasRegistered, registeredSeenAt, expected] of news) {
+  test(sentence, () => assert.equal(isNews({ ...silent, wasRegistered }, { ...silent, registeredSeenAt }), expected));
+}
+
+test("a standing is news to a ledger that knows of no holder", () => {
+  assert.equal(isNews({ ...resting, wasRegistered: undefined }, undefined), true);
+  assert.equal(isNews({ ...silent, wasRegistered: undefined }, undefined), false);
+});

@@ -23,6 +23,9 @@ export type ToldStanding = {
   restsUntil: Date | undefined;
 };
 
+/** `wasRegistered`: WhatsApp had the number registered from here; undefined: the holder does not say. */
+export type Told = ToldStanding & { wasRegistered: boolean | undefined };
+
 export type Asker = { holder: string; bootId: string; epoch: number; address: string; takeOver: boolean };
 
 export type LeaseDecision =
@@ -55,6 +58,16 @@ function grant(lastTerm: number, { holder, bootId, epoch, address }: Asker, caus
 const sameTimeMs = 1_000;
 
 /** Whether what the holder says is worth a write. */
+export function isNews(
+  told: Told,
+  known: (ToldStanding & { registeredSeenAt: Date | undefined }) | undefined,
+): boolean {
+  const isRegistered = known?.registeredSeenAt !== undefined;
+  return !isSameStanding(told, known ?? silent) || (told.wasRegistered ?? isRegistered) !== isRegistered;
+}
+
+const silent: ToldStanding = { standing: "", restReason: "", restsUntil: undefined };
+
 export function isSameStanding(a: ToldStanding, b: ToldStanding): boolean {
   if (a.standing !== b.standing || a.restReason !== b.restReason) return false;
   if (a.restsUntil === undefined || b.restsUntil === undefined) return a.restsUntil === b.restsUntil;

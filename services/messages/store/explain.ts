@@ -53,15 +53,15 @@ export async function loadLastInbound(
   return new Map(rows.map(({ wa_id, last_inbound_at }) => [wa_id, last_inbound_at]));
 }
 
-type Hold = { recipient: string; lane: Lane; until: Date };
+type RecipientWait = { recipient: string; lane: Lane; until: Date };
 
 /** Users for whom a message waits in a lane: what comes after it goes after it. */
-export async function loadHolds(
+export async function loadRecipientWaits(
   db: Queryable,
   { phoneNumberId, recipients, now, floor }: Asked & { recipients: readonly string[]; floor: string },
-): Promise<Hold[]> {
-  const { rows } = await db.query<Hold>({
-    name: "load_holds",
+): Promise<RecipientWait[]> {
+  const { rows } = await db.query<RecipientWait>({
+    name: "load_recipient_waits",
     text: `
       select recipient, lane, max(due_at) as until
       from messages.messages

@@ -1,7 +1,7 @@
 // Lease rows and their renewals. How long a lease is valid is known to Postgres' own clock only.
 import type { Queryable } from "#lib/postgres.ts";
 import type { Message } from "../domain/accept.ts";
-import type { Lease, LeaseCause, ToldStanding } from "../domain/lease.ts";
+import type { Lease, LeaseCause, Told } from "../domain/lease.ts";
 import { fromRow, type MessageRow, messageColumns } from "./message-row.ts";
 
 export type LockedLease = {
@@ -67,19 +67,26 @@ export async function insertFirstLease(tx: Queryable, phoneNumberId: string, now
 }
 
 // What the next holder must know: to it the number only looks unregistered.
-const lastingStanding = "case when standing = 'conflict' then standing else '' end";
+export const lastingStanding = "case when standing = 'conflict' then standing else '' end";
 
 type Grant = { phoneNumberId: string; lease: Lease; cause: LeaseCause; leaseMs: number; now: Date };
 
-export async function saveGrant(tx: Queryable, { phoneNumberId, lease, cause, leaseMs, now }: Grant): Promise<void> {
-  await tx.query({
+/** What the next holder is told of those before it. */
+export type Inherited = { standing: string; registeredSeenAt: Date | undefined };
+
+export async function saveGrant(
+  tx: Queryable,
+  { phoneNumberId, lease, cause, leaseMs, now }: Grant,
+): Promise<Inherited> {
+  const { rows } = await tx.query<{ standing: string; registered_seen_at: Date | null }>({
     name: "save_grant",
     text: `
       update messages.leases set
         term = $2, epoch = $3, holder = $4, boot_id = $5, address = $6, state = 'held', ended = null, cause = $7,
         proof = null, lapsed = false, standing = ${lastingStanding}, rest_reason = '', rests_until = null, granted_at = $8,
         changed_in = pg_current_xact_id()
-      where phone_number_id = $1`,
+      where phone_number_id = $1
+      returning standing, registered_seen_at`,
     values: [phoneNumberId, lease.term, lease.epoch, lease.holder, lease.bootId, lease.address, cause, now],
   });
   await tx.query({
@@ -90,6 +97,7 @@ export async function saveGrant(tx: Queryable, { phoneNumberId, lease, cause, le
       on conflict (phone_number_id) do update set term = excluded.term, valid_until = excluded.valid_until`,
     values: [phoneNumberId, lease.term, leaseMs],
   });
+  return { standing: rows[0]?.standing ?? "", registeredSeenAt: rows[0]?.registered_seen_at ?? undefined };
 }
 
 /** The holder is asked to end; its next Renew says so. */
@@ -124,19 +132,40 @@ export async function saveEnd(
   });
 }
 
-/** Why the holder does not send, if that is news. Once in a while only: Begin holds the row. */
-export async function saveStanding(
-  db: Queryable,
-  { phoneNumberId, term, told }: { phoneNumberId: string; term: number; told: ToldStanding },
-): Promise<void> {
+// Of a holder that does not say, nothing changes.
+const toldSeenAt =
+  "case $6::boolean when true then coalesce(registered_seen_at, $7) when false then null else registered_seen_at end";
+
+type Noted = { phoneNumberId: string; term: number; told: Told; now: Date };
+
+/** What the holder says of the number, if that is news. Once in a while only: Begin holds the row. */
+export async function saveStanding(db: Queryable, { phoneNumberId, term, told, now }: Noted): Promise<void> {
+  const { standing, restReason, restsUntil, wasRegistered } = told;
   await db.query({
     name: "save_standing",
     text: `
       update messages.leases
-      set standing = $3, rest_reason = $4, rests_until = $5, changed_in = pg_current_xact_id()
+      set standing = $3, rest_reason = $4, rests_until = $5, registered_seen_at = ${toldSeenAt},
+        changed_in = pg_current_xact_id()
       where phone_number_id = $1 and term = $2 and state <> 'free'
-        and (standing, rest_reason, rests_until) is distinct from ($3, $4, $5)`,
-    values: [phoneNumberId, term, told.standing, told.restReason, told.restsUntil ?? null],
+        and (standing, rest_reason, rests_until, registered_seen_at)
+          is distinct from ($3, $4, $5, ${toldSeenAt})`,
+    values: [phoneNumberId, term, standing, restReason, restsUntil ?? null, wasRegistered ?? null, now],
+  });
+}
+
+/** The same of a holder that ends, and says nothing else any more. */
+export async function saveRegistration(
+  tx: Queryable,
+  { phoneNumberId, wasRegistered, now }: { phoneNumberId: string; wasRegistered: boolean; now: Date },
+): Promise<void> {
+  await tx.query({
+    name: "save_registration",
+    text: `
+      update messages.leases
+      set registered_seen_at = case when $2 then $3::timestamptz end, changed_in = pg_current_xact_id()
+      where phone_number_id = $1 and (registered_seen_at is null) = $2`,
+    values: [phoneNumberId, wasRegistered, now],
   });
 }
 

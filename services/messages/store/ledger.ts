@@ -46,6 +46,15 @@ export async function lockMessages(tx: Queryable, messageIds: readonly string[])
 
 export type KeyClaim = IdempotencyKey & { phoneNumberId: string; messageId: string; acceptedAt: Date };
 
+// What is written along with the begin, before its answer, is written only inside that transaction: if Postgres refuses the begin
+// (it was frozen, and the statement's time is over) it runs what follows by itself.
+const isInBatch = "current_setting('heliograph.in_batch', true) = 'yes'";
+
+/** First after the begin. It ends with the transaction; without one it ends at once. */
+export async function markBatch(tx: Queryable): Promise<void> {
+  await tx.query({ name: "mark_batch", text: "select set_config('heliograph.in_batch', 'yes', true)" });
+}
+
 /** Gives each key to its message, unless an earlier one has it that was accepted after `since`; answers with who has it now. */
 export async function reserveKeys(
   tx: Queryable,
@@ -61,6 +70,7 @@ export async function reserveKeys(
       select phone_number_id, key, decode(body_hash, 'hex'), message_id, created_at
       from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[])
         as new (phone_number_id, key, body_hash, message_id, created_at)
+      where ${isInBatch}
       order by phone_number_id, key
       on conflict (phone_number_id, key) do update set
         body_hash = case when held.created_at < $6 then excluded.body_hash else held.body_hash end,
@@ -100,6 +110,7 @@ export async function insertInbound(
       from unnest(
         $1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], $8::boolean[]
       ) as new (at, wamid, phone_number_id, wa_id, type, message_json, context_message_id, pass_through)
+      where ${isInBatch}
       order by at, wamid
       on conflict do nothing
       returning wamid`,

@@ -1,13 +1,18 @@
 // Recoveries, and what they need of leases and messages. How long leases are barred is known to Postgres' own clock only.
 import type { Queryable } from "#lib/postgres.ts";
 import type { Standstill } from "../domain/recovery.ts";
+import { lastingStanding } from "./leases.ts";
+import type { Position } from "./republish.ts";
 
 export type Recovery = {
   since: Date;
   startedAt: Date;
   lastSeq: number;
   grantsAfter: Date;
-  isSettled: boolean;
+  /** Since when no message is left that may be sent a second time. */
+  settledAt: Date | undefined;
+  /** How far its news are told; undefined: not at all. */
+  toldTo: Position | undefined;
   isFinished: boolean;
   messages: number;
   events: number;
@@ -19,6 +24,9 @@ type RecoveryRow = {
   last_seq: number;
   grants_after: Date;
   settled_at: Date | null;
+  told_inbound_at: Date | null;
+  told_wamid: string | null;
+  next_message_id: string | null;
   finished_at: Date | null;
   messages: number;
   events: number;
@@ -30,14 +38,25 @@ function fromRow(row: RecoveryRow): Recovery {
     startedAt: row.started_at,
     lastSeq: row.last_seq,
     grantsAfter: row.grants_after,
-    isSettled: row.settled_at !== null,
+    settledAt: row.settled_at ?? undefined,
+    toldTo: toldToOf(row),
     isFinished: row.finished_at !== null,
     messages: row.messages,
     events: row.events,
   };
 }
 
-const columns = "since, started_at, last_seq, grants_after, settled_at, finished_at, messages, events";
+function toldToOf({
+  told_inbound_at: at,
+  told_wamid: wamid,
+  next_message_id: least,
+}: RecoveryRow): Position | undefined {
+  if (least !== null) return { kind: "messages", least };
+  return at === null || wamid === null ? undefined : { kind: "inbound", after: { at, wamid } };
+}
+
+const columns = `since, started_at, last_seq, grants_after, settled_at, told_inbound_at, told_wamid, next_message_id, finished_at,
+  messages, events`;
 
 /** Waits for everyone who holds a lease row, and keeps all others out until the transaction ends. */
 export async function lockLeases(tx: Queryable): Promise<{ highestTerm: number; clock: Date }> {
@@ -51,18 +70,35 @@ export async function lockLeases(tx: Queryable): Promise<{ highestTerm: number; 
   return { highestTerm: row.highest, clock: row.clock };
 }
 
-/** The one that was asked for in the same words, or that is under way. */
 export async function loadRecovery(db: Queryable, since: Date): Promise<Recovery | undefined> {
   const { rows } = await db.query<RecoveryRow>({
     name: "load_recovery",
-    text: `
-      select ${columns} from messages.recoveries
-      where since = $1 or finished_at is null
-      order by finished_at is null desc, since
-      limit 1`,
+    text: `select ${columns} from messages.recoveries where since = $1`,
     values: [since],
   });
   return rows.map(fromRow)[0];
+}
+
+/** Held until the transaction ends, to tell of it; undefined if it is finished. */
+export async function lockToTell(tx: Queryable, since: Date): Promise<Recovery | undefined> {
+  const { rows } = await tx.query<RecoveryRow>({
+    name: "lock_recovery_to_tell",
+    text: `select ${columns} from messages.recoveries where since = $1 and finished_at is null for update`,
+    values: [since],
+  });
+  return rows.map(fromRow)[0];
+}
+
+/** When those began of which news are left to be told, the earliest time of loss first. */
+export async function findUntold(db: Queryable): Promise<Date[]> {
+  const { rows } = await db.query<{ since: Date }>({
+    name: "find_untold_recoveries",
+    text: `
+      select since from messages.recoveries
+      where settled_at is not null and finished_at is null
+      order by since`,
+  });
+  return rows.map(({ since }) => since);
 }
 
 type NewRecovery = { since: Date; now: Date; termsAbove: number; leaseMs: number };
@@ -85,14 +121,14 @@ export async function insertRecovery(
   return recovery;
 }
 
-/** Ends every term, also those that were granted and forgotten. */
+/** Ends every term, also those that were granted and forgotten. That a number is another's outlasts it. */
 export async function endAllLeases(tx: Queryable, termsAbove: number): Promise<void> {
   await tx.query({
     name: "end_all_leases",
     text: `
       update messages.leases
-      set term = $1, state = 'free', ended = 'recovered', proof = null, lapsed = false, standing = '', rest_reason = '',
-        rests_until = null, changed_in = pg_current_xact_id()`,
+      set term = $1, state = 'free', ended = 'recovered', proof = null, lapsed = false, standing = ${lastingStanding},
+        rest_reason = '', rests_until = null, changed_in = pg_current_xact_id()`,
     values: [termsAbove],
   });
   await tx.query({ name: "delete_all_renewals", text: "delete from messages.lease_renewals" });
@@ -142,23 +178,40 @@ export async function saveSettled(tx: Queryable, since: Date, messages: number):
   });
 }
 
-/** Leases may be granted again, once the time is over. */
-export async function markSettled(db: Queryable, since: Date, now: Date): Promise<void> {
+/** Leases may be granted again, once the time is over. Settles also what was broken off before it: it went through all of that. */
+export async function markSettled(db: Queryable, { startedAt, lastSeq }: Recovery, now: Date): Promise<void> {
   await db.query({
     name: "mark_recovery_settled",
-    text: "update messages.recoveries set settled_at = $2 where since = $1 and settled_at is null",
-    values: [since, now],
+    text: `
+      update messages.recoveries
+      set settled_at = $3
+      where started_at <= $1 and last_seq <= $2 and settled_at is null`,
+    values: [startedAt, lastSeq, now],
   });
 }
 
-export async function markFinished(
-  db: Queryable,
-  { since, events, now }: { since: Date; events: number; now: Date },
+/** `next` is undefined when all of it is told. */
+export async function saveTold(
+  tx: Queryable,
+  { since, next, events, now }: { since: Date; next: Position | undefined; events: number; now: Date },
 ): Promise<Recovery> {
-  const { rows } = await db.query<RecoveryRow>({
-    name: "mark_recovery_finished",
-    text: `update messages.recoveries set events = $2, finished_at = $3 where since = $1 returning ${columns}`,
-    values: [since, events, now],
+  const after = next?.kind === "inbound" ? next.after : undefined;
+  const { rows } = await tx.query<RecoveryRow>({
+    name: "save_recovery_told",
+    text: `
+      update messages.recoveries
+      set told_inbound_at = coalesce($2, told_inbound_at), told_wamid = coalesce($3, told_wamid),
+        next_message_id = coalesce($4, next_message_id), events = events + $5, finished_at = $6
+      where since = $1
+      returning ${columns}`,
+    values: [
+      since,
+      after?.at ?? null,
+      after?.wamid ?? null,
+      next?.kind === "messages" ? next.least : null,
+      events,
+      next === undefined ? now : null,
+    ],
   });
   const [recovery] = rows.map(fromRow);
   if (recovery === undefined) throw new Error(`recovery since ${since.toISOString()} vanished`);

@@ -137,6 +137,8 @@ export type ConnectionRecord = ToldStanding & {
   lapsed: boolean;
   cause: LeaseCause;
   grantedAt: Date;
+  /** When WhatsApp was first known to have the number registered from here; undefined: never. */
+  registeredSeenAt: Date | undefined;
 };
 
 type ConnectionRow = {
@@ -152,6 +154,7 @@ type ConnectionRow = {
   rests_until: Date | null;
   cause: LeaseCause;
   granted_at: Date;
+  registered_seen_at: Date | null;
 };
 
 export type Changes = {
@@ -178,7 +181,8 @@ export async function loadChanges(db: Queryable, horizon: string): Promise<Chang
     text: `
       select
         phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected,
-        state <> 'free' and lapsed as lapsed, standing, rest_reason, rests_until, cause, granted_at
+        state <> 'free' and lapsed as lapsed, standing, rest_reason, rests_until, cause, granted_at,
+        registered_seen_at
       from messages.leases
       where changed_in >= $1::text::xid8 and holder <> ''`,
     values: [horizon],
@@ -186,12 +190,18 @@ export async function loadChanges(db: Queryable, horizon: string): Promise<Chang
   return {
     horizon: horizons[0]?.horizon ?? horizon,
     numbers: numbers.map(fromRow),
-    connections: connections.map(({ phone_number_id, granted_at, rest_reason, rests_until, ...rest }) => ({
-      ...rest,
-      restReason: rest_reason,
-      restsUntil: rests_until ?? undefined,
-      phoneNumberId: phone_number_id,
-      grantedAt: granted_at,
-    })),
+    connections: connections.map(fromConnectionRow),
+  };
+}
+
+function fromConnectionRow(row: ConnectionRow): ConnectionRecord {
+  const { phone_number_id, granted_at, rest_reason, rests_until, registered_seen_at, ...rest } = row;
+  return {
+    ...rest,
+    restReason: rest_reason,
+    restsUntil: rests_until ?? undefined,
+    phoneNumberId: phone_number_id,
+    grantedAt: granted_at,
+    registeredSeenAt: registered_seen_at ?? undefined,
   };
 }

@@ -22,6 +22,9 @@ export async function loadMessagesFrom(
 
 export type InboundPosition = { at: Date; wamid: string };
 
+/** Where to go on: after an inbound message, or with the first of ours that is left. */
+export type Position = { kind: "inbound"; after: InboundPosition } | { kind: "messages"; least: string };
+
 /** `inbound` is undefined where what the user wrote is forgotten. */
 export type StoredInbound = InboundPosition & { inbound: InboundMessage | undefined };
 

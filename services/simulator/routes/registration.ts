@@ -19,6 +19,7 @@ export function registerNumber(sim: Simulation, number: PhoneNumber, { body }: G
   number.registration = tried.registration;
   if (tried.error !== undefined) return { error: tried.error };
   number.registered = true;
+  number.takenElsewhere = false;
   return { body: { success: true } };
 }
 
@@ -29,6 +30,7 @@ export function deregisterNumber(sim: Simulation, number: PhoneNumber): GraphRep
   if (tried.error !== undefined) return { error: tried.error };
   if (!number.registered) return { error: { code: 133010, details: "the number is not registered" } };
   number.registered = false;
+  number.takenElsewhere = false;
   return { body: { success: true } };
 }
 

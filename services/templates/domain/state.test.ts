@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  afterCreation,
   afterEdit,
   afterNews,
   isDocumented,
@@ -98,4 +99,18 @@ test("an edited template is in review, unless its review was quicker than the an
   });
   const early = { ...edited, at: time("11:59:00") };
   assert.deepEqual(afterEdit(review, early), review);
+});
+
+test("a created template takes a deleted one's place, unless news of it were quicker than the answer", () => {
+  const created: Review = {
+    status: told("PENDING", "12:10:00"),
+    quality: told("UNKNOWN", "12:10:00"),
+    category: told("MARKETING", "12:10:00"),
+    rejectedReason: told("NONE", "12:10:00"),
+  };
+  assert.deepEqual(afterCreation({ ...review, status: told("DELETED", "12:10:20") }, created), created);
+  const rejected = { status: told("REJECTED", "12:10:05"), rejectedReason: told("SCAM", "12:10:05") };
+  assert.deepEqual(afterCreation({ ...review, ...rejected }, created), { ...created, ...rejected });
+  const read = { ...review, category: told("UTILITY", "12:10:05"), quality: told("GREEN", "12:10:05") };
+  assert.deepEqual(afterCreation(read, created), read);
 });

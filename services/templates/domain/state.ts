@@ -75,3 +75,18 @@ export function afterEdit(
     ...(!isReviewed && { status: told("PENDING"), rejectedReason: told("NONE") }),
   };
 }
+
+/**
+ * What is known after WhatsApp took a new template whose key was once that of a deleted one. If the row is not DELETED any more,
+ * the review's own news was quicker than the answer, and holds.
+ */
+export function afterCreation(review: Review, created: Review): Review {
+  if (review.status.value === "DELETED") return created;
+  const newer = (field: keyof Review): Told => (review[field].at > created[field].at ? review[field] : created[field]);
+  return {
+    category: newer("category"),
+    quality: newer("quality"),
+    status: review.status,
+    rejectedReason: review.rejectedReason,
+  };
+}
