@@ -37,13 +37,19 @@ const toldMs = 2_000;
 
 export type Execution = { observed: Observed; plan: NumberPlan };
 
-type Step = Execution & { options: ExecutorOptions; work: Work };
+type Step = Execution & {
+  options: ExecutorOptions;
+  work: Work;
+  /** Of the resource as this step knows it: what it saw, or wrote itself. */
+  resourceVersion: string | undefined;
+};
 
 /** Ends the plan: the status was written with it, or is to be written after the next look. */
 type Ended = { kind: "ended"; outcome: Outcome };
 
 export async function executeNumber(options: ExecutorOptions, execution: Execution, work: Work): Promise<Outcome> {
-  const step = { ...execution, options, work };
+  const { resourceVersion } = execution.observed.facts.number.metadata;
+  const step = { ...execution, options, work, resourceVersion };
   for (const action of execution.plan.actions) {
     const ended = await carryOut(step, action);
     if (ended !== undefined) return ended.outcome;
@@ -223,16 +229,19 @@ async function allowEviction(step: Step, { name, uid }: { name: string; uid: str
   await options.client.apply(pods, { apiVersion: "v1", kind: "Pod", metadata }, { fieldManager, signal: work.signal });
 }
 
-async function keepFinalizers({ options, observed, work }: Step, wished: readonly string[]): Promise<void> {
+async function keepFinalizers(step: Step, wished: readonly string[]): Promise<void> {
+  const { options, observed, work } = step;
   const { name, namespace = "", uid } = observed.facts.number.metadata;
   // The uid keeps an apply from making a resource anew that is gone.
   const metadata = { name, namespace, uid, ...(wished.length > 0 && { finalizers: [...wished] }) };
   const wish = { apiVersion: apiVersionOf(whatsAppNumbers), kind: whatsAppNumbers.kind, metadata };
   const saved = await options.client.apply(whatsAppNumbers, wish, { fieldManager, signal: work.signal });
   options.written.remember(work.key, options.watches.numbers.store, saved.metadata.resourceVersion);
+  step.resourceVersion = saved.metadata.resourceVersion;
 }
 
-async function saveStatus({ options, observed, work }: Step, status: NumberStatus): Promise<void> {
+async function saveStatus(step: Step, status: NumberStatus): Promise<void> {
+  const { options, observed, work } = step;
   const { client, clock, written, watches, recorder, metrics } = options;
   const { memory, facts } = observed;
   const { number } = facts;
@@ -241,7 +250,8 @@ async function saveStatus({ options, observed, work }: Step, status: NumberStatu
     memory.editedAtMs = undefined;
   }
   if (isSameStatus(status, number.status)) return;
-  const wish = statusWish(number, status, undefined);
+  // It holds the epoch: one who leads no more, and does not know it, must not write an older one back.
+  const wish = statusWish(number, status, step.resourceVersion);
   const saved = await client.apply(whatsAppNumbers, wish, { fieldManager, subresource: "status", signal: work.signal });
   written.remember(work.key, watches.numbers.store, saved.metadata.resourceVersion);
   if (status.messagingLimitUsed !== number.status?.messagingLimitUsed) memory.usedWrittenAtMs = clock.monotonicMs();

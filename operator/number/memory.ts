@@ -19,13 +19,17 @@ export type Memories = {
   /** Pods that ended under our eyes. */
   endedUids: ReadonlySet<string>;
   noteEnd(podUid: string): void;
+  /** When the pod was first asked for here, monotonic: the clock that made it may be another. */
+  seenSinceMs(podUid: string, nowMs: number): number;
 };
 
 const mostEnded = 10_000;
+const mostSeen = 20_000;
 
 export function createMemories(): Memories {
   const memories = new Map<Key, NumberMemory>();
   const endedUids = new Set<string>();
+  const seenSince = new Map<string, number>();
   return {
     of(key) {
       const memory = memories.get(key) ?? {
@@ -44,6 +48,15 @@ export function createMemories(): Memories {
       endedUids.add(podUid);
       const [oldest] = endedUids;
       if (endedUids.size > mostEnded && oldest !== undefined) endedUids.delete(oldest);
+    },
+    seenSinceMs(podUid, nowMs) {
+      const sinceMs = seenSince.get(podUid) ?? nowMs;
+      // The one that was asked for last is the last to go.
+      seenSince.delete(podUid);
+      seenSince.set(podUid, sinceMs);
+      const [oldest] = seenSince.keys();
+      if (seenSince.size > mostSeen && oldest !== undefined) seenSince.delete(oldest);
+      return sinceMs;
     },
   };
 }

@@ -126,7 +126,8 @@ function podsNamed({ watches }: ObserverOptions, key: Key): PodView[] {
     .sort((a, b) => a.epoch - b.epoch);
 }
 
-function toPodFacts(pod: PodView, { watches, clock }: ObserverOptions): PodFacts {
+function toPodFacts(pod: PodView, { watches, clock, memories }: ObserverOptions): PodFacts {
+  const nowMs = clock.monotonicMs();
   const node = pod.nodeName === undefined ? undefined : watches.nodes.store.get(pod.nodeName);
   const { name, uid } = pod.metadata;
   const { epoch, specHash, nodeName, isStarted, isReady, isEnded, isRestarting, isDeleting } = pod;
@@ -141,7 +142,8 @@ function toPodFacts(pod: PodView, { watches, clock }: ObserverOptions): PodFacts
     isEnded,
     isRestarting,
     isDeleting,
-    ageMs: clock.wallMs() - pod.createdAt.getTime(),
+    // The API server's clock against ours; where they differ, our own alone.
+    ageMs: Math.max(clock.wallMs() - pod.createdAt.getTime(), nowMs - memories.seenSinceMs(uid, nowMs)),
     isNodeLost: nodeName !== undefined && (node === undefined || node.isLost),
     isNodeDraining: node?.isDraining === true,
   };

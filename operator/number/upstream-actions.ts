@@ -1,6 +1,8 @@
 // What is said to the services and, through the number's own process, to WhatsApp. Refusals are remembered for the conditions;
 // a service that does not answer is a failure, and tried again.
 import { ServiceError } from "#lib/errors.ts";
+import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
+import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import { applyAccount, applyNumber } from "../registration.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Secrets } from "../secrets.ts";
@@ -47,13 +49,8 @@ export function upstreamActions({ services, secrets, term, clock }: Dependencies
       const { number, account } = facts;
       if (account === undefined) return false;
       lead();
-      const request = applyNumber(number, account);
       try {
-        await messages.applyNumber(request, { signal }).catch(async (error: unknown) => {
-          if (!isRefusal(error) || error.reason !== "account_unknown") throw error;
-          await messages.applyAccount(applyAccount(account), { signal });
-          await messages.applyNumber(request, { signal });
-        });
+        await tell(messages, number, account, signal);
         memory.refusals.apply = undefined;
         return true;
       } catch (error) {
@@ -101,6 +98,23 @@ export function upstreamActions({ services, secrets, term, clock }: Dependencies
       }
     },
   };
+}
+
+/** The account's own controller tells of it too; whoever comes first does. */
+async function tell(
+  messages: Services["messages"],
+  number: WhatsAppNumber,
+  account: WhatsAppBusinessAccount,
+  signal: AbortSignal,
+): Promise<void> {
+  const request = applyNumber(number, account);
+  try {
+    await messages.applyNumber(request, { signal });
+  } catch (error) {
+    if (!isRefusal(error) || error.reason !== "account_unknown") throw error;
+    await messages.applyAccount(applyAccount(account), { signal });
+    await messages.applyNumber(request, { signal });
+  }
 }
 
 /** An answer, though not the wished one. */

@@ -60,7 +60,7 @@ export function createUpstream({ config, token }: Options): Upstream {
       ...(query !== undefined && { query }),
     };
     return new Promise((resolve) => {
-      const exchange = createExchange({ gate, resolve });
+      const exchange = createExchange(gate, resolve);
       const timer = setTimeout(() => exchange.end("timeout"), config.UPSTREAM_TIMEOUT_MS);
       const abort = (): void => exchange.end("aborted");
       signal?.addEventListener("abort", abort, { once: true });
@@ -83,13 +83,7 @@ type Exchange = {
 };
 
 /** One request and its answer. The first end counts; what comes later is dropped. */
-function createExchange({
-  gate,
-  resolve,
-}: {
-  gate: (() => boolean) | undefined;
-  resolve: (answer: Answer) => void;
-}): Exchange {
+function createExchange(gate: (() => boolean) | undefined, resolve: (answer: Answer) => void): Exchange {
   let controller: Dispatcher.DispatchController | undefined;
   let isEnded = false;
   let cleanUp = (): void => undefined;
