@@ -109,7 +109,7 @@ test("outcomes are saved after Postgres cut every connection, and nothing is sen
   );
   world.receiver.answer("/cut", () => 200);
   world.receiver.release(200);
-  await until(async () => (await countStates("cut"))["delivered"] === 8);
+  await until(async () => (await countStates("cut"))["delivered"] === 8, { timeoutMs: 30_000 });
   assert.ok([...timesOf("cut").values()].every((times) => times === 1));
 });
 
