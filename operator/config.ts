@@ -52,7 +52,7 @@ const schema = z.object({
 
 export type Config = z.infer<typeof schema> & { kubeconfig: string | undefined; context: string | undefined };
 
-export const help = `Usage: node operator/main.ts [options]
+export const help = `Usage: npm run operator -- [options]
 
 Looks after WhatsAppNumbers and their family in a Kubernetes cluster: the one it runs in, or any that a kubeconfig names.
 What it needs of the services is in the environment; operator/config.ts lists every variable.
