@@ -14,6 +14,8 @@ import { longestGap } from "../statistics.ts";
 const name = `connection-${oneNumber[0]}`;
 // The runner waits longer before it starts what ran for less than 10 s.
 const everyMs = 13_000;
+// A silence that begins later is the next kill's.
+const ownMs = 10_000;
 const headMs = 4_000;
 const tailMs = 12_000;
 const restartMs = 10_000;
@@ -92,7 +94,7 @@ async function killOnce({ system }: Rig, client: pg.Client): Promise<Kill> {
 }
 
 function crashOf({ atMs, startedAtMs, grantedAtMs }: Kill, times: readonly number[]): Crash {
-  const resumedAtMs = longestGap(times, atMs, atMs + everyMs)?.toMs ?? Number.NaN;
+  const resumedAtMs = longestGap(times, atMs, atMs + ownMs)?.toMs ?? Number.NaN;
   return {
     ms: resumedAtMs - atMs,
     pauseMs: startedAtMs - atMs,
