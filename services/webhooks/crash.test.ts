@@ -32,8 +32,9 @@ async function subscribe(name: string): Promise<void> {
   await applySubscription(world.pool, { name, url, ...filter, ...rest }, new Date());
 }
 
-/** The subscriptions of earlier tests get nothing more. */
+/** The subscriptions of earlier tests get nothing more, and what their services left unread is not for later ones. */
 afterEach(async () => {
+  await world.forgetNews();
   for (const { name } of await listSubscriptions(world.pool)) await removeSubscription(world.pool, name, new Date());
 });
 
@@ -109,7 +110,7 @@ test("outcomes are saved after Postgres cut every connection, and nothing is sen
   );
   world.receiver.answer("/cut", () => 200);
   world.receiver.release(200);
-  await until(async () => (await countStates("cut"))["delivered"] === 8, { timeoutMs: 30_000 });
+  await until(async () => (await countStates("cut"))["delivered"] === 8);
   assert.ok([...timesOf("cut").values()].every((times) => times === 1));
 });
 

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { type Client, createClient } from "#lib/grpc.ts";
 import { connectNats, ensureStream } from "#lib/nats.ts";
 import type { Pool } from "#lib/postgres.ts";
@@ -38,6 +38,8 @@ export type World = AsyncDisposable & {
   publish(subject: string, payload: Uint8Array): Promise<void>;
   /** Publishes the status of a message; the same one again has the same event id. */
   status(message: Message, verb: string): Promise<void>;
+  /** What was published and not handled yet comes to nobody any more. */
+  forgetNews(): Promise<void>;
   /** A copy of the service; disposed with the world at the latest. */
   start(): Promise<Service>;
 };
@@ -72,6 +74,9 @@ export async function createWorld(): Promise<World> {
     receiver,
     publish,
     status: ({ messageId }, verb) => publish(`wa.message.${verb}.${phoneNumberId}`, statusEvent(messageId, verb)),
+    async forgetNews() {
+      await (await jetstreamManager(nats)).streams.purge("WA");
+    },
     start: async () => opened.use(await startService(env)),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
