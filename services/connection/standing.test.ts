@@ -15,6 +15,11 @@ async function startRenewing(): Promise<World> {
 }
 
 /** Some renewals later. */
+/** No regular renewal comes within a test. */
+function seldomRenewing({ messages }: Pick<World, "messages">): void {
+  messages.renewEveryMs = 60_000;
+}
+
 async function renewals({ messages }: World): Promise<void> {
   const before = messages.calls.renew;
   await until(() => messages.calls.renew >= before + 4);
@@ -53,13 +58,13 @@ test("a number that another client took: claims stop, nothing fails, and it is l
 });
 
 test("a conflict is told with a renewal of its own, which also shows whether the number is still ours", async () => {
-  await using world = await startWorld();
+  await using world = await startWorld({ prepare: seldomRenewing });
   const { messages, upstream, wake, connection } = world;
   await until(() => upstream.looks === 1);
   upstream.answer = () => refused(400, 133_010);
   messages.accept();
   wake();
-  await until(() => messages.standing === "conflict", { timeoutMs: 3_000 });
+  await until(() => messages.standing === "conflict");
   assert.equal((await fetch(`${connection.http}/readyz`)).status, 200);
 });
 
@@ -186,9 +191,9 @@ test("a number that was registered from here under any holder is in conflict whe
 });
 
 test("that a number is registered from here is told with a renewal of its own, and that it was deregistered", async () => {
-  await using world = await startWorld();
+  await using world = await startWorld({ prepare: seldomRenewing });
   const { messages, upstream, connection } = world;
-  await until(() => messages.wasRegistered, { timeoutMs: 3_000 });
+  await until(() => messages.wasRegistered);
   upstream.answer = () => ({ status: 200, body: { success: true } });
   messages.away.set("renew", "before");
   await using client = createClient(UpstreamService, connection.address);

@@ -21,8 +21,20 @@ export function signStandard(
     .join(" ");
 }
 
+const base64Mark = "whsec_";
+
 function keyOf(secret: string): Buffer {
-  return secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : Buffer.from(secret);
+  return secret.startsWith(base64Mark) ? Buffer.from(secret.slice(base64Mark.length), "base64") : Buffer.from(secret);
+}
+
+/**
+ * Whether all of the secret goes into the key: what is no base64 would be cut, to an empty key in the end, with which anybody can
+ * sign. Standard Webhooks wants 24 to 64 bytes.
+ */
+export function isUsableSecret(secret: string): boolean {
+  if (!secret.startsWith(base64Mark)) return secret !== "";
+  const key = keyOf(secret);
+  return key.length >= 24 && key.length <= 64 && key.toString("base64") === secret.slice(base64Mark.length);
 }
 
 const shape = /^sha256=([0-9a-fA-F]{64})$/;

@@ -1,10 +1,10 @@
 // Handing events to a service until they are saved and acknowledged. What is away is waited for, as long as it takes; an event
-// that the service or its database refuses is given up in the end, so that it never stops those behind it.
+// whose values the service or its database refuses is given up in the end, so that it never stops those behind it.
 import type { JsMsg } from "@nats-io/jetstream";
-import { type Code, ServiceError } from "./errors.ts";
+import { ServiceError } from "./errors.ts";
 import { sleep } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
-import { mayPassLater } from "./postgres.ts";
+import { isRefusedValue } from "./postgres.ts";
 import { withRemoteSpan } from "./telemetry.ts";
 
 export type Event = {
@@ -87,11 +87,12 @@ function toEvent({ subject, data, seq, headers }: JsMsg): Event {
   return { subject, data, seq, traceparent: headers?.get("traceparent") || undefined };
 }
 
-const passingCodes = new Set<Code>(["UNAVAILABLE", "ABORTED", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"]);
-
-/** Whether the events are to blame, or the code that handles them; else another try may do. */
+/**
+ * Whether the event is to blame: its values are refused. Anything else, a bug of ours too, is tried until it passes: a reader that
+ * stands still is noticed and loses nothing.
+ */
 function isRefusal(error: unknown): boolean {
-  return !mayPassLater(error) && !passingCodes.has(ServiceError.from(error).code);
+  return isRefusedValue(error) || (error instanceof ServiceError && error.code === "INVALID_ARGUMENT");
 }
 
 /** The failure itself was logged with each try. */

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import { privateDatabase } from "#test/env/postgres.ts";
 import { testLog } from "#test/env/log.ts";
 import { until } from "#test/until.ts";
-import { createPool, isUniqueViolation, mayPassLater, type Pool, toUnavailable, transaction } from "./postgres.ts";
+import { createPool, isRefusedValue, isUniqueViolation, type Pool, toUnavailable, transaction } from "./postgres.ts";
 
 const database = await privateDatabase();
 after(() => database[Symbol.asyncDispose]());
@@ -161,15 +161,41 @@ for (const [sentence, code, isAway] of states) {
   });
 }
 
-const failures: [sentence: string, query: string, later: boolean][] = [
-  ["a zero byte in a text", "select chr(0)", false],
-  ["a value that is no number", "select 'x'::integer", false],
-  ["a table that is not there yet", "select from absent", true],
+const networks: [sentence: string, error: object, isAway: boolean][] = [
+  ["a route that is gone", { code: "ENETUNREACH", syscall: "read" }, true],
+  ["a record that TLS cannot read", { code: "ERR_SSL_WRONG_VERSION_NUMBER" }, true],
+  ["an argument of the wrong type", { code: "ERR_INVALID_ARG_TYPE" }, false],
 ];
-for (const [sentence, query, later] of failures) {
-  test(`${sentence} ${later ? "may" : "will not"} pass later`, async () => {
+for (const [sentence, error, isAway] of networks) {
+  test(`${sentence} is ${isAway ? "" : "not "}UNAVAILABLE`, () => {
+    assert.equal(toUnavailable(Object.assign(new Error("x"), error))?.code, isAway ? "UNAVAILABLE" : undefined);
+  });
+}
+
+test("a server that does not speak TLS to one who wants it is UNAVAILABLE", async () => {
+  const url = new URL(database.url);
+  url.searchParams.set("sslmode", "require");
+  await using secure = createPool({ url: url.href, size: 1, log: testLog, applicationName: "test" });
+  await assert.rejects(secure.query("select 1"), { code: "UNAVAILABLE", reason: "database_unavailable" });
+});
+
+test("a query that Postgres refuses keeps its connection", async () => {
+  await using single = createPool({ url: database.url, size: 1, log: testLog, applicationName: "test" });
+  const pid = async (): Promise<unknown> => (await single.query("select pg_backend_pid() as pid")).rows[0]?.["pid"];
+  const before = await pid();
+  await assert.rejects(single.query("select from absent"));
+  assert.equal(await pid(), before);
+});
+
+const failures: [sentence: string, query: string, isRefused: boolean][] = [
+  ["a zero byte in a text", "select chr(0)", true],
+  ["a value that is no number", "select 'x'::integer", true],
+  ["a table that is not there yet", "select from absent", false],
+];
+for (const [sentence, query, isRefused] of failures) {
+  test(`${sentence} ${isRefused ? "will not" : "may"} pass later`, async () => {
     const error: unknown = await pool.query(query).catch((thrown: unknown) => thrown);
     assert.ok(error instanceof Error);
-    assert.equal(mayPassLater(error), later);
+    assert.equal(isRefusedValue(error), isRefused);
   });
 }

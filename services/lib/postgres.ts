@@ -67,7 +67,7 @@ export function createPool(options: PoolOptions): Pool {
   });
   pool.on("error", (error) => log.warn({ err: error }, "idle database connection lost"));
   return {
-    query: (query, values) => send(pool, query, values),
+    query: (query, values) => queryOnce(pool, pipeline, query, values),
     connect: () => checkOut(pool, pipeline),
     [Symbol.asyncDispose]: () => pool.end(),
   };
@@ -75,7 +75,7 @@ export function createPool(options: PoolOptions): Pool {
 
 async function checkOut(pool: pg.Pool, pipeline: boolean): Promise<Connection> {
   const client = await pool.connect().catch((error: unknown) => {
-    throw toUnavailable(error) ?? error;
+    throw error instanceof pg.DatabaseError ? (toUnavailable(error) ?? error) : unavailable(error);
   });
   // Without a listener a connection lost between two queries would end the process; the next query reports it.
   const ignore = (): void => undefined;
@@ -94,6 +94,26 @@ async function checkOut(pool: pg.Pool, pipeline: boolean): Promise<Connection> {
   };
 }
 
+async function queryOnce<Row extends object>(
+  pool: pg.Pool,
+  pipeline: boolean,
+  query: string | Query,
+  values: readonly unknown[] | undefined,
+): Promise<QueryResult<Row>> {
+  const connection = await checkOut(pool, pipeline);
+  let broken = true;
+  try {
+    const result = await connection.query<Row>(query, values);
+    broken = false;
+    return result;
+  } catch (error) {
+    broken = !(error instanceof pg.DatabaseError);
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
+
 /** A system call for the queries of a tick, not for each: sending them cost more than making them. */
 function gatherWrites({ connection: { stream } }: pg.PoolClient): () => void {
   let isGathering = false;
@@ -109,13 +129,13 @@ function gatherWrites({ connection: { stream } }: pg.PoolClient): () => void {
 }
 
 async function send<Row extends object>(
-  target: pg.Pool | pg.PoolClient,
+  client: pg.PoolClient,
   query: string | Query,
   values: readonly unknown[] | undefined,
 ): Promise<QueryResult<Row>> {
   try {
     const { text, values: own, name } = typeof query === "string" ? { text: query, values, name: undefined } : query;
-    return await target.query<Row>({
+    return await client.query<Row>({
       text,
       ...(own !== undefined && { values: [...own] }),
       ...(name !== undefined && { name }),
@@ -194,9 +214,9 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   );
 }
 
-/** Whether Postgres failed for another reason than the values it was given (a deadlock, a missing table): they may pass later. */
-export function mayPassLater(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && !valueStates.test(error.code ?? "");
+/** Whether Postgres refused the values it was given, and would again. Another failure (a deadlock, a missing table) may pass. */
+export function isRefusedValue(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && valueStates.test(error.code ?? "");
 }
 
 // Cardinality, data, integrity, limits of a row or an index.
@@ -205,26 +225,27 @@ const valueStates = /^(21|22|23|54)/;
 // Admin shutdown, crash shutdown, cannot connect now, idle session ended, class 53 (disk full, out of memory, too many connections),
 // class 08 (connection exceptions), and a server that only reads: a standby that a failover has not promoted yet.
 const unavailableStates = /^(57P0[1235]|53...|25006|08...)$/;
-const unavailableCodes = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-]);
-// pg reports these two kinds without a code.
+// pg reports these kinds without a code.
 const unavailableMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed)/;
 
-/** An UNAVAILABLE ServiceError if the error means that Postgres cannot be reached now; undefined for every other error. */
+/**
+ * An UNAVAILABLE ServiceError if the error means that Postgres cannot be reached now; undefined for every other error.
+ * A network that fails has more names than a list holds: every failed system call counts, and every failure of TLS.
+ */
 export function toUnavailable(error: unknown): ServiceError | undefined {
   if (!(error instanceof Error) || error instanceof ServiceError) return undefined;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  if (!unavailableStates.test(code) && !unavailableCodes.has(code) && !unavailableMessages.test(error.message))
-    return undefined;
-  return new ServiceError("UNAVAILABLE", "database_unavailable", "database cannot be reached", { cause: error });
+  const isAway =
+    "syscall" in error ||
+    code.startsWith("ERR_SSL_") ||
+    unavailableStates.test(code) ||
+    unavailableMessages.test(error.message);
+  return isAway ? unavailable(error) : undefined;
+}
+
+function unavailable(cause: unknown): ServiceError {
+  return new ServiceError("UNAVAILABLE", "database_unavailable", "database cannot be reached", { cause });
 }
 
 const { builtins } = pg.types;

@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { ServiceError } from "#lib/errors.ts";
+import { isUsableSecret } from "#dialects/signature.ts";
 import {
   DeliverySchema,
   type Delivery as DeliveryMessage,
@@ -72,6 +73,8 @@ export function parseSubscription(message: SubscriptionMessage | undefined): Sub
   if (message.secrets.length > longest.secrets || message.secrets.includes("")) {
     throw invalid(`subscription ${name} has an empty secret or more than ${longest.secrets}`);
   }
+  if (message.secrets.some((secret) => !isUsableSecret(secret)))
+    throw invalid(`subscription ${name} has a secret that begins with whsec_ and is not 24 to 64 bytes in base64`);
   return {
     name,
     url: parseUrl(message),

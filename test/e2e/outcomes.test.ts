@@ -156,7 +156,7 @@ describe("outcomes", () => {
     const user = "12025550301";
     // WhatsApp takes it without saying so, and its statuses are late.
     await simulate("/faults", [
-      { id: "late", kind: "webhook_delay", ms: 14_000, match: { to: user } },
+      { id: "late", kind: "webhook_delay", ms: 40_000, match: { to: user } },
       { id: "cut", kind: "cut_before", match: { to: "12025550302", path: "/messages" }, times: 1 },
       {
         id: "lost",
@@ -169,7 +169,7 @@ describe("outcomes", () => {
     ]);
     const late = await send(system.run, number(0).phoneNumberId, template(user, "hello_world"));
     const again = await send(system.run, number(1).phoneNumberId, template("12025550302", "hello_world"));
-    await until(() => customer.statusesOf(late).includes("delivered"), { timeoutMs: 60_000 });
+    await until(() => customer.statusesOf(late).includes("delivered"), { timeoutMs: 90_000 });
     assert.equal(customer.statusesOf(late)[0], "failed 131000");
     assert.equal((await phoneMessages(system.run, user)).length, 1);
     assert.deepEqual((await historyOf(late)).slice(1, 4), [

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { findNatsServer } from "#local/nats.ts";
 import { type PostgresServer, startPostgres } from "#local/postgres.ts";
 import { clearRunFolder, clearStaleRuns, makeRunFolder } from "./folder.ts";
-import { findKubeBinaries } from "./kube-binaries.ts";
+import { findKubeBinaries, kubeMissing } from "./kube-binaries.ts";
 import { testLog } from "./log.ts";
 
 let folder: string | undefined;
@@ -15,7 +15,9 @@ export async function globalSetup(): Promise<void> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   process.env["HELIOGRAPH_TEST_NATS"] = await findNatsServer({ progress });
   // Here, because a first build takes longer than a test may. Tests that need them say what is missing.
-  await findKubeBinaries(progress).catch(() => undefined);
+  await findKubeBinaries(progress).catch((error: unknown) => {
+    process.env[kubeMissing] = error instanceof Error ? error.message : String(error);
+  });
   postgres = await startPostgres({
     dataDir: join(folder, "postgres", "data"),
     port: 0,
