@@ -69,11 +69,22 @@ export function takePart(options: LeaderOptions): Leader {
     metrics.leader.set({ name }, 0);
   }
 
+  /** A request that is never answered leaves time for another within the deadline. */
+  async function attempt(): Promise<number | undefined> {
+    const [ended, late] = [new AbortController(), new AbortController()];
+    void pause(clock, (timing.renewDeadlineMs - timing.retryMs) / 2, ended.signal).then(() => late.abort());
+    try {
+      return await campaign.attempt(AbortSignal.any([stopping.signal, late.signal]));
+    } finally {
+      ended.abort();
+    }
+  }
+
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const started = tenure.moment();
       try {
-        const won = await campaign.attempt(stopping.signal);
+        const won = await attempt();
         // A renewal that comes back too late renews nothing: meanwhile another may have begun.
         const isTooLate = tenure.hasBegun() && tenure.term() === undefined;
         if (won === undefined || isTooLate) lose();
