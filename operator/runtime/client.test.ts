@@ -143,7 +143,7 @@ test("at most 64 requests are in flight", async () => {
   const asked = Array.from({ length: 100 }, ask);
   await until(() => arrived >= 64, { timeoutMs: 30_000 });
   // What else had been let out would arrive before the answers to these.
-  for (let at = 0; at < 20; at += 1) await env.client.list(configMaps, env.namespace);
+  for (let at = 0; at < 20; at += 1) await env.client.list(configMaps, { namespace: env.namespace });
   assert.equal(arrived, 64);
   await spoiled[Symbol.asyncDispose]();
   await Promise.all(asked);

@@ -19,7 +19,7 @@ const phoneNumber = z.object({
   platform_type: text,
 });
 
-const numberLook = phoneNumber.pick({ status: true, throughput: true }).extend({ id });
+const numberLook = phoneNumber.pick({ status: true, platform_type: true, throughput: true }).extend({ id });
 const listedNumber = phoneNumber.extend({ id });
 
 export type GraphPhoneNumber = z.infer<typeof phoneNumber>;
@@ -55,13 +55,17 @@ export function listPhoneNumbers(
 
 /** What the number says of itself where no message is there to show it. Never throws for what the upstream does. */
 export async function lookAtNumber(upstream: Upstream, phoneNumberId: string, signal: AbortSignal): Promise<Look> {
-  const query = { fields: "id,status,throughput" };
+  const query = { fields: "id,status,platform_type,throughput" };
   const answer = await upstream.request({ method: "GET", path: phoneNumberId, query, signal });
   if (answer.kind !== "reply") return answer;
   const json = parseJson(answer.text);
   const result = answer.status === 200 ? numberLook.safeParse(json) : undefined;
   if (result?.success !== true) return toFailedReply(answer, json);
-  return { kind: "read", status: result.data.status, throughputLevel: result.data.throughput?.level ?? "" };
+  return toLook(result.data);
+}
+
+export function toLook({ status, platform_type, throughput }: Omit<z.infer<typeof numberLook>, "id">): Look {
+  return { kind: "read", status, platformType: platform_type, throughputLevel: throughput?.level ?? "" };
 }
 
 /** Throws what RegisterRequest names, upstream_refused or upstream_unavailable. */

@@ -71,6 +71,7 @@ export class Scheduler implements Sending {
   readonly #close = new AbortController();
   readonly #quiet = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout | undefined;
+  #wasUnregistered = false;
   #isStopping = false;
 
   constructor(options: Options) {
@@ -136,6 +137,8 @@ export class Scheduler implements Sending {
   /** What was learned of the number besides its messages. */
   looked(look: Look): void {
     this.#throttle.observeLook(look);
+    // A registration that was just done is believed when the number shows it.
+    if (look.kind === "registered") this.#looks.look();
     this.#resume();
   }
 
@@ -224,8 +227,10 @@ export class Scheduler implements Sending {
   #standingChanged(standing: Standing): void {
     const { lease, log } = this.#options;
     log.info({ standing }, "standing with the upstream changed");
-    // The number may be another's: is it still ours? Everything else is told with the next renewal.
-    if (standing.state === "resting" && this.#throttle.isUnregistered) lease.renewNow();
+    const isUnregistered = this.#throttle.isUnregistered;
+    // The number may be another's: is it still ours? And who registers it must not do so again. All else is told with the next renewal.
+    if (isUnregistered !== this.#wasUnregistered || (isUnregistered && standing.state === "resting")) lease.renewNow();
+    this.#wasUnregistered = isUnregistered;
   }
 
   #resume(): void {

@@ -14,7 +14,7 @@ import {
   unsubscribeApp,
 } from "./account-calls.ts";
 import type { Look } from "./domain/outcome.ts";
-import { deregister, getPhoneNumber, listPhoneNumbers, markRead, register } from "./number-calls.ts";
+import { deregister, getPhoneNumber, listPhoneNumbers, markRead, register, toLook } from "./number-calls.ts";
 import { createTemplate, deleteTemplate, editTemplate, listTemplates } from "./template-calls.ts";
 import type { Pace } from "./throttle.ts";
 import type { Token } from "./token.ts";
@@ -75,7 +75,7 @@ function numberHandlers({ phoneNumberId, upstream, wabaId, pace, onLook, now }: 
         getPhoneNumber(upstream, phoneNumberId, signal),
         getBusinessId(upstream, account, signal),
       ]);
-      onLook({ kind: "read", status: facts.status, throughputLevel: facts.throughput?.level ?? "" });
+      onLook(toLook(facts));
       return {
         ...toPhoneNumber(facts),
         phoneNumberId,

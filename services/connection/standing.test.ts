@@ -14,12 +14,12 @@ async function startRenewing(): Promise<World> {
   return startWorld({ prepare: ({ messages }) => void (messages.renewEveryMs = 50) });
 }
 
-/** Some renewals later. */
 /** No regular renewal comes within a test. */
 function seldomRenewing({ messages }: Pick<World, "messages">): void {
   messages.renewEveryMs = 60_000;
 }
 
+/** Some renewals later. */
 async function renewals({ messages }: World): Promise<void> {
   const before = messages.calls.renew;
   await until(() => messages.calls.renew >= before + 4);
@@ -244,4 +244,23 @@ test("a number that is deregistered through its process rests at once", async ()
   await using client = createClient(UpstreamService, connection.address);
   await client.deregister({});
   await until(() => messages.standing === "not_registered");
+});
+
+test("a number on the On-Premises API is not registered, and that it was registered from here is looked at and told at once", async () => {
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 60_000;
+      upstream.look = () => ({
+        status: 200,
+        body: { id: "100200300", status: "CONNECTED", platform_type: "ON_PREMISE" },
+      });
+    },
+  });
+  const { messages, upstream, connection } = world;
+  await until(() => messages.standing === "not_registered");
+  upstream.look = () => connected("HIGH");
+  upstream.answer = () => ({ status: 200, body: { success: true } });
+  await using client = createClient(UpstreamService, connection.address);
+  await client.register({ pin: "123456" });
+  await until(() => messages.standing === "" && messages.wasRegistered);
 });

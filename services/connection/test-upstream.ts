@@ -97,7 +97,7 @@ export async function startUpstream(port = 0): Promise<TestUpstream> {
       callbackData: String(body.biz_opaque_callback_data ?? ""),
       body,
     };
-    const isLook = request.method === "GET" && sent.path.endsWith("?fields=id%2Cstatus%2Cthroughput");
+    const isLook = request.method === "GET" && sent.path.endsWith("?fields=id%2Cstatus%2Cplatform_type%2Cthroughput");
     if (isLook) upstream.looks += 1;
     else received.push(sent);
     write(request.socket, response, isLook ? upstream.look() : await upstream.answer(sent));

@@ -5,7 +5,7 @@ import type { Log } from "#lib/log.ts";
 import { enqueue } from "#lib/outbox.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
 import type { Register } from "./register.ts";
-import { firstPosition, loadBatch } from "./republish.ts";
+import { firstPosition, loadBatch, untilOutboxHasRoom } from "./republish.ts";
 import { findUntold, lockToTell, saveTold } from "./store/recovery.ts";
 
 export type TellingDependencies = {
@@ -36,6 +36,7 @@ export function startTelling(dependencies: TellingDependencies): Loop {
 /** Rejects when the signal aborts. */
 export async function tellAll(dependencies: TellingDependencies, since: Date, signal: AbortSignal): Promise<void> {
   for (let isLeft = true; isLeft;) {
+    await untilOutboxHasRoom(dependencies.db, signal);
     signal.throwIfAborted();
     isLeft = await tellSome(dependencies, since);
   }

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { consume } from "#lib/nats.ts";
+import { enqueue } from "#lib/outbox.ts";
+import { transaction } from "#lib/postgres.ts";
 import { testLog } from "#test/env/log.ts";
+import { privateDatabase } from "#test/env/postgres.ts";
 import { until } from "#test/until.ts";
+import { untilOutboxHasRoom } from "./republish.ts";
 import { acquire, declare, openStage, outcome, status, textTo, wabaId } from "./test-messages.ts";
 
 const now = new Date("2026-03-02T10:00:00Z");
@@ -90,4 +94,21 @@ test("events that NATS lost are made again from the ledger", async () => {
   };
   assert.equal((await client.republish(elsewhere)).events, 0n);
   await assert.rejects(client.republish({}), { code: "INVALID_ARGUMENT" });
+});
+
+test("events are made again only while few wait to be published, and whoever waits for that ends with the signal", async () => {
+  await using database = await privateDatabase({ services: ["messages"] });
+  const rows = Array.from({ length: 1_001 }, (_, at) => ({
+    subject: "wa.test",
+    eventId: String(at),
+    payload: new Uint8Array(),
+  }));
+  await transaction(database.pool, (tx) => enqueue(tx, "messages", rows));
+  const ending = new AbortController();
+  let isThrough = false;
+  const waiting = untilOutboxHasRoom(database.pool, ending.signal).then(() => (isThrough = true));
+  await untilOutboxHasRoom(database.pool, AbortSignal.abort());
+  assert.equal(isThrough, false);
+  await database.pool.query("delete from messages.outbox where event_id = '0'");
+  await waiting;
 });

@@ -1,11 +1,12 @@
 // Makes events again after JetStream lost them, with the ids that they had: who has applied one already leaves the repeat aside.
+import { sleep } from "#lib/lifecycle.ts";
 import { enqueue, type OutboxRow } from "#lib/outbox.ts";
 import { type Pool, type Queryable, transaction } from "#lib/postgres.ts";
 import { impliedNews } from "./domain/republish.ts";
 import { firstMessageId } from "./domain/partitions.ts";
 import { inboundReceived, messageEvent } from "./events.ts";
 import type { Register } from "./register.ts";
-import { loadInboundAfter, loadMessagesFrom, type Position } from "./store/republish.ts";
+import { isOutboxFull, loadInboundAfter, loadMessagesFrom, type Position } from "./store/republish.ts";
 
 type Dependencies = {
   db: Pool;
@@ -33,6 +34,7 @@ export async function republish(
 ): Promise<number> {
   let events = 0;
   for (let position: Position | undefined = firstPosition(span); position !== undefined && !signal.aborted;) {
+    await untilOutboxHasRoom(db, signal);
     const batch: Batch = await loadBatch(db, { register, span, position });
     if (batch.events.length > 0) await transaction(db, (tx) => enqueue(tx, "messages", batch.events));
     onEvents();
@@ -40,6 +42,13 @@ export async function republish(
     position = batch.next;
   }
   return events;
+}
+
+const lookAgainMs = 50;
+
+/** Events of now go behind those that are made again: these are made as fast as they leave, so that news stays quick. */
+export async function untilOutboxHasRoom(db: Queryable, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await isOutboxFull(db))) await sleep(lookAgainMs, signal);
 }
 
 /** Inbound messages come first: what their users wrote opens the window for what was sent. */

@@ -60,6 +60,8 @@ const number = z.object({
   codeVerificationStatus: z.enum(["VERIFIED", "NOT_VERIFIED", "EXPIRED"]).default("VERIFIED"),
   /** False: sends answer 133010 until it is registered. */
   registered: z.boolean().default(true),
+  /** Connected to the On-Premises API: sends answer 133010 until it is registered here. */
+  onPremises: z.boolean().default(false),
   /** Sends answer 133010 though it reads CONNECTED, until it is registered or deregistered. */
   takenElsewhere: z.boolean().default(false),
   /** Of two-step verification; without one, the first to register sets it. */

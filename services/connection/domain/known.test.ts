@@ -13,7 +13,7 @@ function refused(code: number): Outcome {
 }
 
 const taken: Outcome = { outcome: "taken", wamid: "wamid.1" };
-const read = (status: string): Look => ({ kind: "read", status, throughputLevel: "" });
+const read = (status: string): Look => ({ kind: "read", status, platformType: "", throughputLevel: "" });
 const never = firstKnown({ wasRegistered: false, isConflict: false });
 const once = firstKnown({ wasRegistered: true, isConflict: false });
 const conflict = firstKnown({ wasRegistered: true, isConflict: true });

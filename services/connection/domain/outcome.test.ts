@@ -92,21 +92,30 @@ const cases: [sentence: string, wire: Wire, outcome: string][] = [
 
 for (const [sentence, wire, outcome] of cases) test(sentence, () => assert.equal(briefly(wire), outcome));
 
+const read = (status: string, platformType = "CLOUD_API"): Look => ({
+  kind: "read",
+  status,
+  platformType,
+  throughputLevel: "STANDARD",
+});
+
 const looks: [sentence: string, look: Look, event: string | undefined][] = [
-  ["a connected number is fine", { kind: "read", status: "CONNECTED", throughputLevel: "HIGH" }, "registered"],
-  ["so is one that is flagged", { kind: "read", status: "FLAGGED", throughputLevel: "" }, "registered"],
-  ["one that says nothing of it answers, and no more", { kind: "read", status: "", throughputLevel: "" }, "answer"],
-  ["so does a banned one", { kind: "read", status: "BANNED", throughputLevel: "" }, "answer"],
+  ["a connected number is fine", read("CONNECTED"), "registered"],
+  ["so is one that is flagged", read("FLAGGED"), "registered"],
+  ["one that says nothing of it answers, and no more", read(""), "answer"],
+  ["so does a banned one", read("BANNED"), "answer"],
   [
     "one that was never registered, or is not any more, is in trouble",
-    { kind: "read", status: "DISCONNECTED", throughputLevel: "" },
+    read("DISCONNECTED"),
     "trouble number_not_registered",
   ],
+  ["so is one that was moved away", read("MIGRATED"), "trouble number_migrated"],
   [
-    "so is one that was moved away",
-    { kind: "read", status: "MIGRATED", throughputLevel: "" },
-    "trouble number_migrated",
+    "so is one that is connected to the On-Premises API",
+    read("CONNECTED", "ON_PREMISE"),
+    "trouble number_not_registered",
   ],
+  ["one that does not tell its platform is where it says it is", read("CONNECTED", ""), "registered"],
   ["one that this process has just deregistered", { kind: "deregistered" }, "deregistered number_not_registered"],
   ["and one that it has just registered", { kind: "registered" }, "registered_here"],
   ["a refused token is trouble", refusal(401, 190), "trouble token_refused"],

@@ -131,7 +131,7 @@ export function toStandingEvent(outcome: Outcome): StandingEvent | undefined {
  * `registered`, `deregistered`: it was just done through this process.
  */
 export type Look =
-  | { kind: "read"; status: string; throughputLevel: string }
+  | { kind: "read"; status: string; platformType: string; throughputLevel: string }
   | { kind: "registered" }
   | { kind: "deregistered" }
   | Wire;
@@ -141,11 +141,14 @@ const unregistered: ReadonlySet<string> = new Set(["PENDING", "DISCONNECTED", "D
 // Of one that is registered, whatever else is wrong with it.
 const registered: ReadonlySet<string> = new Set(["CONNECTED", "FLAGGED", "RESTRICTED", "RATE_LIMITED"]);
 
+// A number on the On-Premises API reads CONNECTED, there: from here it cannot send until it is registered.
+const otherPlatform = "ON_PREMISE";
+
 /** What a look says of the number's standing, when no message is there to show it. */
 export function decideLook(look: Look): StandingEvent | undefined {
   switch (look.kind) {
     case "read":
-      return decideStatus(look.status);
+      return decideStatus(look.platformType === otherPlatform ? "DISCONNECTED" : look.status);
     case "registered":
       return { event: "registered_here" };
     case "deregistered": {

@@ -291,3 +291,9 @@ test("content of a pass-through number goes when its message cannot be sent any 
   assert.deepEqual(decideBatch([finish("m1")], loaded([sending], passing)).spent, ["m1"]);
   assert.deepEqual(decideBatch([finish("m1")], loaded([sending])).spent, []);
 });
+
+test("and only then: later statuses have nothing left to forget", () => {
+  const passing = { isPassThrough: () => true };
+  const sent = decideBatch([finish("m1")], loaded([sending], passing)).changed.map(({ message }) => message);
+  assert.deepEqual(decideBatch([ingest(report("m1", "delivered"))], loaded(sent, passing)).spent, []);
+});

@@ -107,8 +107,10 @@ export function decideBatch(items: readonly Item[], loaded: Loaded): Decision {
   return { answers, inserted, changed, spent, news, passed };
 }
 
-function isSpent(message: Message, { isPassThrough }: Loaded): boolean {
-  return !isOpen(message) && isPassThrough(message.phoneNumberId);
+/** Once in its life, when it ceases to be open: the statuses that follow have nothing left to forget. */
+function isSpent(message: Message, { messages, isPassThrough }: Loaded): boolean {
+  const before = messages.get(message.messageId);
+  return !isOpen(message) && (before === undefined || isOpen(before)) && isPassThrough(message.phoneNumberId);
 }
 
 type Work = {

@@ -75,3 +75,16 @@ function fromInboundRow(row: InboundRow): InboundMessage | undefined {
     contextMessageId: row.context_message_id ?? undefined,
   };
 }
+
+// A second of the publisher's work on a busy machine.
+const roomInOutbox = 1_000;
+
+/** Whether so many events wait that those of now would have to wait behind more of them. */
+export async function isOutboxFull(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query({
+    name: "is_outbox_full",
+    text: "select from messages.outbox offset $1 limit 1",
+    values: [roomInOutbox],
+  });
+  return rows.length > 0;
+}

@@ -34,6 +34,8 @@ const numberPatch = z
     ]),
     /** False: registered elsewhere; sends answer 133010. Makes no webhook. */
     registered: z.boolean(),
+    /** True: connected to the On-Premises API; sends answer 133010. Makes no webhook. */
+    onPremises: z.boolean(),
     /** True: sends answer 133010 though it reads CONNECTED. Makes no webhook. */
     takenElsewhere: z.boolean(),
     /** Null: two-step verification is off. Also forgets earlier tries to register. */
@@ -54,13 +56,14 @@ export function changeNumber(sim: Simulation, { body }: AdminRequest, name: stri
   const parsed = numberPatch.safeParse(body);
   if (!parsed.success) return invalid(parsed.error);
   const { quality, tier, status, registered, pin, codeVerificationStatus, nameStatus } = parsed.data;
-  const { verifiedName, throughputLevel, takenElsewhere } = parsed.data;
+  const { verifiedName, throughputLevel, onPremises, takenElsewhere } = parsed.data;
   const before = factsOf(number);
   const { business } = number.account;
   number.qualityRating = quality ?? number.qualityRating;
   business.messagingLimitTier = tier ?? business.messagingLimitTier;
   number.status = status ?? number.status;
   number.registered = registered ?? number.registered;
+  number.onPremises = onPremises ?? number.onPremises;
   number.takenElsewhere = takenElsewhere ?? number.takenElsewhere;
   number.codeVerificationStatus = codeVerificationStatus ?? number.codeVerificationStatus;
   number.nameStatus = nameStatus ?? number.nameStatus;

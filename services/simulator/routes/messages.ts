@@ -59,7 +59,7 @@ function send(sim: Simulation, number: PhoneNumber, message: ParsedMessage, vers
       recipient: message.to,
       displayPhoneNumber: number.displayPhoneNumber,
       numberStatus: number.status,
-      registered: number.registered && !number.takenElsewhere,
+      registered: number.registered && !number.takenElsewhere && !number.onPremises,
       allowedRecipients: number.allowedRecipients,
       templateError: content.error,
       isTemplate: content.template !== "",

@@ -23,8 +23,8 @@ export function numberFields(number: PhoneNumber, appId: string): Fields {
     messaging_limit_tier: tier,
     whatsapp_business_manager_messaging_limit: tier,
     throughput: { level: number.throughputLevel },
-    platform_type: number.registered ? "CLOUD_API" : "NOT_APPLICABLE",
-    host_platform: number.registered ? "CLOUD_API" : "NOT_APPLICABLE",
+    platform_type: platformOf(number),
+    host_platform: platformOf(number),
     account_mode: number.allowedRecipients === undefined ? "LIVE" : "SANDBOX",
     is_official_business_account: false,
     is_pin_enabled: number.registration.pin !== undefined,
@@ -37,6 +37,11 @@ export function numberFields(number: PhoneNumber, appId: string): Fields {
       number: { phoneNumberId: number.phoneNumberId, isRegistered: number.registered },
     }),
   };
+}
+
+function platformOf({ registered, onPremises }: PhoneNumber): string {
+  if (onPremises) return "ON_PREMISE";
+  return registered ? "CLOUD_API" : "NOT_APPLICABLE";
 }
 
 /** PENDING before its code was entered, DISCONNECTED while nobody has registered it. */

@@ -19,6 +19,7 @@ export function registerNumber(sim: Simulation, number: PhoneNumber, { body }: G
   number.registration = tried.registration;
   if (tried.error !== undefined) return { error: tried.error };
   number.registered = true;
+  number.onPremises = false;
   number.takenElsewhere = false;
   return { body: { success: true } };
 }
