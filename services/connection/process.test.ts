@@ -9,7 +9,7 @@ import { startWorld } from "./test-world.ts";
 test("SIGTERM drains a real process, which releases the lease and exits with 0", async () => {
   await using world = await startWorld({ prepare: ({ messages }) => void (messages.holder = "nobody yet") });
   const { messages, upstream, wake } = world;
-  await using spawned = spawnProcess(world, { HOLDER: "nobody yet" });
+  await using spawned = spawnProcess(world, { HOLDER: "nobody yet", LOG_LEVEL: "info" });
   await until(() => messages.term === 1n);
   const taken = upstream.answer;
   const slow = Promise.withResolvers<void>();
@@ -21,7 +21,8 @@ test("SIGTERM drains a real process, which releases the lease and exits with 0",
   wake();
   await until(() => upstream.received.length === 1);
   spawned.child.kill("SIGTERM");
-  setTimeout(slow.resolve, 100);
+  await until(() => spawned.output().includes('"state":"draining"'));
+  slow.resolve();
   assert.equal(await spawned.exitCode(), 0);
   assert.match(reported(row), /^taken/);
   assert.equal(messages.holder, undefined);

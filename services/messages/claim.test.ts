@@ -1,31 +1,15 @@
 // In which order claims give what is due, and what they read for it, on a real Postgres.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { transaction } from "#lib/postgres.ts";
+import { test } from "node:test";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type Queryable, transaction } from "#lib/postgres.ts";
+import { createClaims } from "./claims.ts";
 import { dayOf, firstMessageId } from "./domain/partitions.ts";
-import { claimMessages, countQueued, loadClaimFrame } from "./store/claim.ts";
-import {
-  acquire,
-  declare,
-  drawId,
-  type MessagesClient,
-  openStage,
-  outcome,
-  type Stage,
-  textTo,
-} from "./test-messages.ts";
+import { countQueued } from "./store/claim.ts";
+import { acquire, declare, drawId, outcome, textTo, useStage } from "./test-messages.ts";
 
 let now = new Date("2026-03-02T10:00:00Z");
-const opened = new AsyncDisposableStack();
-let stage: Stage;
-let client: MessagesClient;
-
-before(async () => {
-  stage = opened.use(await openStage(() => now));
-  ({ client } = await stage.start());
-});
-after(() => opened.disposeAsync());
+const on = useStage(() => now);
 
 function pass(seconds: number): void {
   now = new Date(now.getTime() + seconds * 1_000);
@@ -33,12 +17,12 @@ function pass(seconds: number): void {
 
 /** A number with messages to these users, in this order; what is claimed of them is told by its place. */
 async function queue(phoneNumberId: string, users: readonly number[]) {
-  await declare(client, phoneNumberId);
-  const { term } = await acquire(client, phoneNumberId);
+  await declare(on.client, phoneNumberId);
+  const { term } = await acquire(on.client, phoneNumberId);
   const messageIds: string[] = [];
   for (const user of users) {
     const send = textTo(now, phoneNumberId, { recipient: `49151000000${user}` });
-    await client.send(send);
+    await on.client.send(send);
     messageIds.push(send.messageId);
   }
   return {
@@ -46,14 +30,14 @@ async function queue(phoneNumberId: string, users: readonly number[]) {
     async putBack(at: number, seconds: number): Promise<void> {
       const until = timestampFromDate(new Date(now.getTime() + seconds * 1_000));
       const wait = { case: "wait", value: { until, reason: "pair_paced" } } as const;
-      await client.finish({ phoneNumberId, term, outcomes: [outcome(messageIds[at] ?? "", wait)] });
+      await on.client.finish({ phoneNumberId, term, outcomes: [outcome(messageIds[at] ?? "", wait)] });
     },
     async begin(at: number): Promise<void> {
-      await client.begin({ phoneNumberId, term, attempts: [{ messageId: messageIds[at] ?? "", attempt: 1 }] });
+      await on.client.begin({ phoneNumberId, term, attempts: [{ messageId: messageIds[at] ?? "", attempt: 1 }] });
     },
     /** By the present holder, or by a new one. */
     async claim({ limit = 10, by = term } = {}): Promise<string[]> {
-      const { messages } = await client.claim({ phoneNumberId, term: by, replyLimit: limit });
+      const { messages } = await on.client.claim({ phoneNumberId, term: by, replyLimit: limit });
       const order = messages.map(({ seq }) => Number(seq));
       assert.deepEqual(
         order,
@@ -64,7 +48,7 @@ async function queue(phoneNumberId: string, users: readonly number[]) {
       );
     },
     async changeHands(): Promise<bigint> {
-      return (await acquire(client, phoneNumberId)).term;
+      return (await acquire(on.client, phoneNumberId)).term;
     },
   };
 }
@@ -97,39 +81,100 @@ test("an unknown message holds nothing that is behind it", async () => {
   assert.deepEqual(await claim({ by: await changeHands() }), ["1"]);
 });
 
-/** So many messages to as many users, of which every other one waits until long after now. */
-async function fill(phoneNumberId: string, count: number): Promise<void> {
-  const { pool } = stage.database;
+type Rows = { phoneNumberId: string; from: number; count: number; recipient: string; state: string; dueInMs: string };
+
+/** Rows as Send and Finish leave them; `recipient`, `state` and `dueInMs` are expressions of the row's number `at`. */
+async function fill({ phoneNumberId, from, count, recipient, state, dueInMs }: Rows): Promise<void> {
+  const { pool } = on.stage.database;
   await pool.query(
     `insert into messages.messages (
         message_id, phone_number_id, recipient, lane, state, attempt, term, due_at, expires_at, category,
         template_name, template_language, campaign, client_callback_data, context_wamid, reason, accepted_at
       )
       select
-        ($3 || '-7000-8000-' || lpad(to_hex(at), 12, '0'))::uuid, $1, 'user' || at, 'reply',
-        case when at % 2 = 0 then 'accepted' else 'waiting' end, 0, 0,
-        $4::timestamptz + case when at % 2 = 0 then interval '0' else interval '1 h' end,
-        $4::timestamptz + interval '1 day', '', '', '', '', '', '', '', $4
-      from generate_series(1, $2::integer) as at`,
-    [phoneNumberId, count, firstMessageId(dayOf(now).from).slice(0, 13), now],
+        ($4 || '-7000-8000-' || lpad($1, 4, '0') || lpad(to_hex(at), 8, '0'))::uuid, $1, ${recipient}, 'reply',
+        ${state}, 0, 0, $5::timestamptz + ${dueInMs} * interval '1 ms', $5::timestamptz + interval '1 day', '', '', '',
+        '', '', '', '', $5
+      from generate_series($2::integer, $2::integer + $3::integer - 1) as at`,
+    [phoneNumberId, from, count, firstMessageId(dayOf(now).from).slice(0, 13), now],
   );
-  await pool.query("analyze messages.messages");
 }
 
-test("of a long queue, half of which waits for later, a claim reads what it answers", async () => {
-  const phoneNumberId = "604";
-  await fill(phoneNumberId, 40_000);
-  const floor = firstMessageId(dayOf(now).from);
-  const asked = { phoneNumberId, heldMessageIds: [drawId(now)], replyLimit: 100, bulkLimit: 100, now, floor };
-  const read = await transaction(stage.database.pool, async (tx) => {
-    assert.equal((await claimMessages(tx, asked)).length, 100);
-    await loadClaimFrame(tx, asked);
-    await countQueued(tx, phoneNumberId, 100);
+/** How many rows of the ledger's tables this reads. */
+async function rowsRead(run: (tx: Queryable) => Promise<void>): Promise<number> {
+  const { pool } = on.stage.database;
+  await pool.query("analyze messages.messages");
+  return transaction(pool, async (tx) => {
+    await run(tx);
     const { rows } = await tx.query<{ read: number }>(`
       select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::integer as read
       from pg_stat_xact_user_tables
       where schemaname = 'messages' and relname like 'messages%'`);
     return rows[0]?.read ?? Number.NaN;
   });
-  assert.ok(read <= 500, `${read} rows`);
+}
+
+function asked(phoneNumberId: string) {
+  const floor = firstMessageId(dayOf(now).from);
+  return { phoneNumberId, heldMessageIds: [drawId(now)], replyLimit: 100, bulkLimit: 100, now, floor };
+}
+
+test("of a long queue, half of which waits for later, a claim reads what it answers", async () => {
+  const phoneNumberId = "604";
+  const state = "case when at % 2 = 0 then 'accepted' else 'waiting' end";
+  const dueInMs = "case when at % 2 = 0 then 0 else 3600000 end";
+  await fill({ phoneNumberId, from: 1, count: 40_000, recipient: "'user' || at", state, dueInMs });
+  const read = await rowsRead(async (tx) => {
+    const { rows } = await createClaims(tx)(asked(phoneNumberId));
+    assert.equal(rows.length, 100);
+    await countQueued(tx, phoneNumberId, 100);
+  });
+  assert.ok(read <= 1_000, `${read} rows`);
+});
+
+test("the long queue of a user behind a waiting message holds up nobody else, and is not read through", async () => {
+  const phoneNumberId = "605";
+  const busy = { phoneNumberId, recipient: "'4915100'", dueInMs: "3600000" };
+  await fill({ ...busy, from: 1, count: 1, state: "'waiting'" });
+  await fill({ ...busy, from: 2, count: 20_000, state: "'accepted'", dueInMs: "0" });
+  const others = { phoneNumberId, state: "'accepted'", dueInMs: "0" };
+  await fill({ ...others, from: 30_000, count: 50, recipient: "'4915' || 900 - at % 5" });
+  const recipientsOf = (rows: readonly { recipient: string }[]): string[] => rows.map(({ recipient }) => recipient);
+  const read = await rowsRead(async (tx) => {
+    const { rows, hasMoreUsers } = await createClaims(tx)(asked(phoneNumberId));
+    assert.equal(rows.length, 50);
+    assert.ok(!recipientsOf(rows).includes("4915100"));
+    const order = rows.map(({ seq }) => seq);
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
+    assert.equal(hasMoreUsers, false);
+  });
+  assert.ok(read <= 2_000, `${read} rows`);
+  // Its turn comes, and then it is as all others are.
+  await on.stage.database.pool.query(
+    "update messages.messages set state = 'sent' where phone_number_id = $1 and state = 'waiting'",
+    [phoneNumberId],
+  );
+  const { rows } = await createClaims(on.stage.database.pool)(asked(phoneNumberId));
+  assert.deepEqual(new Set(recipientsOf(rows)), new Set(["4915100"]));
+});
+
+test("where more users are held up than a claim looks at, the next claims come to the others", async () => {
+  const phoneNumberId = "606";
+  await declare(on.client, phoneNumberId);
+  const { term } = await acquire(on.client, phoneNumberId);
+  const heldUp = { phoneNumberId, recipient: "'4915' || 10000 + at % 250" };
+  await fill({ ...heldUp, from: 1, count: 250, state: "'waiting'", dueInMs: "3600000" });
+  await fill({ ...heldUp, from: 1_001, count: 500, state: "'accepted'", dueInMs: "0" });
+  await fill({ phoneNumberId, from: 3_000, count: 2, recipient: "'4916000'", state: "'accepted'", dueInMs: "0" });
+  const claim = () => on.client.claim({ phoneNumberId, term, replyLimit: 100 });
+  const claimed = [await claim(), await claim(), await claim()];
+  assert.deepEqual(
+    claimed.map(({ messages }) => messages.length),
+    [0, 0, 2],
+  );
+  const [first] = claimed;
+  assert.ok(first?.nextDueAt !== undefined && timestampDate(first.nextDueAt).getTime() < now.getTime() + 1_000);
 });

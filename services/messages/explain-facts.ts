@@ -5,6 +5,7 @@ import type { Facts } from "#admission/domain/admission.ts";
 import { laneOf } from "#admission/domain/lane.ts";
 import { type Ask, type Candidate, factsDeadlineMs, gatherFacts, loadTemplateFacts } from "#admission/facts.ts";
 import { type Client, createClient } from "#lib/grpc.ts";
+import type { GrpcTls } from "#lib/grpc-tls.ts";
 import type { Log } from "#lib/log.ts";
 import type { Queryable } from "#lib/postgres.ts";
 import type { BillingService } from "#proto/heliograph/billing/v1/billing_pb.ts";
@@ -29,6 +30,8 @@ export type ExplainDependencies = {
   billing: Client<typeof BillingService>;
   quality: Client<typeof QualityService>;
   ask: Ask;
+  /** For connection processes. */
+  tls: GrpcTls | undefined;
   now: () => Date;
   log: Log;
 };
@@ -190,14 +193,14 @@ async function askAdmission(
 
 /** Undefined when the number is not connected, or its connection does not answer. */
 async function askPace(
-  { log }: ExplainDependencies,
+  { tls, log }: ExplainDependencies,
   { connection }: Entry,
   { messages }: Asked,
 ): Promise<GetPaceResponse | undefined> {
   if (connection?.connected !== true) return undefined;
   const recipients = messages.map(({ sending }) => sending.recipient);
   try {
-    await using upstream = createClient(UpstreamService, connection.address, { deadlineMs: factsDeadlineMs });
+    await using upstream = createClient(UpstreamService, connection.address, { deadlineMs: factsDeadlineMs, tls });
     return await upstream.getPace({ recipients });
   } catch (error) {
     log.info({ err: error, address: connection.address }, "connection does not tell its pace");

@@ -52,7 +52,10 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
           return { result: { case: "held", value: { holder, retryAfterMs: Math.ceil(retryAfterMs) } } };
         }
         case "granted":
-          return { result: { case: "granted", value: noteGrant(dependencies, { asker, entry }, acquired.connection) } };
+          noteGrant(dependencies, asker, acquired.connection);
+          return { result: { case: "granted", value: toGranted(dependencies, entry, acquired.connection) } };
+        case "kept":
+          return { result: { case: "granted", value: toGranted(dependencies, entry, acquired.connection) } };
       }
     },
 
@@ -87,16 +90,15 @@ export function leaseHandlers(dependencies: LeaseDependencies) {
   } satisfies Handlers<typeof MessagesService>;
 }
 
-function noteGrant(
-  { metrics, stopAfterMs, renewEveryMs, onChange, log }: LeaseDependencies,
-  { asker, entry }: { asker: Asker; entry: Entry },
-  connection: ConnectionRecord,
-) {
+function noteGrant({ metrics, onChange, log }: LeaseDependencies, asker: Asker, connection: ConnectionRecord): void {
   const { phoneNumberId, term, cause } = connection;
   metrics.grants.inc({ cause });
   onChange();
   log.info({ phoneNumberId, term, cause, holder: asker.holder, epoch: asker.epoch }, "lease granted");
+}
+
+function toGranted({ stopAfterMs, renewEveryMs }: LeaseDependencies, entry: Entry, connection: ConnectionRecord) {
   // The register learns of it later; the holder begins with what the commit saw.
   const number = toNumber({ ...entry, connection });
-  return { term: BigInt(term), stopAfterMs, renewEveryMs, cause, number };
+  return { term: BigInt(connection.term), stopAfterMs, renewEveryMs, cause: connection.cause, number };
 }

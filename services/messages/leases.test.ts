@@ -42,6 +42,7 @@ before(async () => {
 });
 after(() => opened.disposeAsync());
 
+/** By a process of its own each time. */
 function ask(phoneNumberId: string, holder: string, epoch: bigint, takeOver = false): Promise<AcquireResponse> {
   return client.acquire({ phoneNumberId, holder, epoch, bootId: drawId(now), address: `${holder}:1`, takeOver });
 }

@@ -17,6 +17,7 @@ import {
   saveDraining,
   saveEnd,
   saveGrant,
+  saveKept,
   saveRegistration,
   saveStanding,
 } from "./store/leases.ts";
@@ -25,7 +26,8 @@ import { loadStandstill } from "./store/recovery.ts";
 import type { ConnectionRecord } from "./store/register.ts";
 
 export type Acquired =
-  | { kind: "granted"; connection: ConnectionRecord }
+  /** `kept`: the process had it already. */
+  | { kind: "granted" | "kept"; connection: ConnectionRecord }
   /** `retryAfterMs`: when asking again may be worth it. `handOver`: the holder was asked to end just now. */
   | { kind: "held"; holder: string; retryAfterMs: number; handOver: boolean };
 
@@ -33,7 +35,7 @@ export type Acquired =
 export type LeaseEnd = { kind: "released"; wasRegistered: boolean | undefined } | { kind: "revoked"; proof: string };
 
 export type Leasing = {
-  /** Rejects with FAILED_PRECONDITION fenced if a pod with a higher epoch has been here. */
+  /** Rejects with FAILED_PRECONDITION fenced if a pod with a higher epoch has been here, or the process had its lease and lost it. */
   acquire(phoneNumberId: string, asker: Asker): Promise<Acquired>;
   /** Whether that term was the lease's. */
   end(phoneNumberId: string, term: number, how: LeaseEnd): Promise<boolean>;
@@ -89,16 +91,14 @@ async function acquire(
   const decision = decideLease(before, isAlive, asker);
   switch (decision.kind) {
     case "fenced":
-      throw new ServiceError(
-        "FAILED_PRECONDITION",
-        "fenced",
-        `number ${phoneNumberId} belongs to epoch ${decision.epoch}, not ${asker.epoch}`,
-      );
+      throw fencedOut(phoneNumberId, before, asker, decision.by);
     case "held": {
       const { holder, handOver } = decision;
       if (handOver) await saveDraining(tx, phoneNumberId);
       return { kind: "held", holder, handOver, retryAfterMs: Math.min(renewEveryMs, remainingMs + retrySlackMs) };
     }
+    case "kept":
+      return { kind: "kept", connection: await saveKept(tx, { phoneNumberId, term: before.term, leaseMs }) };
     case "granted": {
       const { lease, cause } = decision;
       const { term, address } = lease;
@@ -111,6 +111,14 @@ async function acquire(
       return { kind: "granted", connection: toConnection({ phoneNumberId, lease, cause, at }, inherited) };
     }
   }
+}
+
+function fencedOut(phoneNumberId: string, { epoch }: Lease, asker: Asker, by: "epoch" | "over"): ServiceError {
+  const why =
+    by === "epoch"
+      ? `number ${phoneNumberId} belongs to epoch ${epoch}, not ${asker.epoch}`
+      : `the lease of number ${phoneNumberId} that boot ${asker.bootId} had is over`;
+  return new ServiceError("FAILED_PRECONDITION", "fenced", why);
 }
 
 function toConnection(

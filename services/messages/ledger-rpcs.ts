@@ -11,6 +11,7 @@ import type {
   SendRequest,
   SendResponseSchema,
 } from "#proto/heliograph/messages/v1/messages_pb.ts";
+import { type Claims, createClaims } from "./claims.ts";
 import type { Days } from "./days.ts";
 import { type Acceptance, decideAccept } from "./domain/accept.ts";
 import { isHolder } from "./domain/lease.ts";
@@ -20,7 +21,7 @@ import type { Metrics } from "./metrics.ts";
 import type { QueueCounts } from "./queue-counts.ts";
 import type { Register } from "./register.ts";
 import { resolveIngest } from "./resolve.ts";
-import { claimMessages, loadClaimFrame, loadWamids } from "./store/claim.ts";
+import { loadWamids } from "./store/claim.ts";
 import { parseBegin, parseCount, parseFinish, parseMessageId, parsePhoneNumberId, parseSend } from "./wire.ts";
 import { parseIngest } from "./wire-ingest.ts";
 import { toClaimed } from "./wire-out.ts";
@@ -40,13 +41,16 @@ const overloadedRetryMs = 5_000;
 const maxClaimed = 250;
 // Nobody tells when a quoted message was sent at last, so its quotes are claimed for again after this long.
 const quotesDueMs = 1_000;
+// Users are left to be looked at, of whom those so far had nothing to send.
+const usersDueMs = 200;
 
 export function ledgerHandlers(dependencies: LedgerDependencies) {
   const { db, ledger, register, now } = dependencies;
+  const claims = createClaims(db);
   return {
     send: (request) => send(dependencies, request),
 
-    claim: (request) => claim(dependencies, request),
+    claim: (request) => claim(dependencies, claims, request),
 
     async begin(request) {
       return { messageIds: await ledger.begin(parseBegin(request)) };
@@ -90,6 +94,7 @@ async function send(
 
 async function claim(
   { db, days, now }: LedgerDependencies,
+  claims: Claims,
   request: ClaimRequest,
 ): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
   const phoneNumberId = parsePhoneNumberId(request.phoneNumberId);
@@ -99,14 +104,15 @@ async function claim(
   const bulkLimit = Math.min(request.bulkLimit, maxClaimed);
   const at = now();
   const asked = { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now: at, floor: days.floor() };
-  const [frame, rows] = await Promise.all([loadClaimFrame(db, asked), claimMessages(db, asked)]);
+  const { frame, rows, hasMoreUsers } = await claims(asked);
   if (!isHolder(frame.lease, term)) throw fenced(phoneNumberId, term);
   const wamids = await loadWamids(
     db,
     rows.flatMap(({ context_message_id }) => context_message_id ?? []),
   );
   const quotesDueAt = frame.hasDueQuotes ? new Date(at.getTime() + quotesDueMs) : undefined;
-  const nextDueAt = earlier(frame.nextDueAt, quotesDueAt);
+  const usersDueAt = hasMoreUsers ? new Date(at.getTime() + usersDueMs) : undefined;
+  const nextDueAt = earlier(earlier(frame.nextDueAt, quotesDueAt), usersDueAt);
   return {
     messages: rows.map((row) => {
       const quoted = row.context_message_id;

@@ -50,5 +50,10 @@ export function createMetrics(registry: Registry, readQueueDepth: () => number) 
       ["kind"],
     ),
     grants: counter("messages_lease_grants_total", "Leases granted", ["cause"]),
+    fenceRejections: counter(
+      "messages_fence_rejections_total",
+      "Calls that a lease refused: of holders whose term is over, and of pods of older epochs",
+      ["call"],
+    ),
   };
 }

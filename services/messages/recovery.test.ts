@@ -10,6 +10,7 @@ import {
   backUp,
   type Copy,
   declare,
+  drawId,
   openStage,
   outcome,
   type Stage,
@@ -43,9 +44,11 @@ async function look(messageId: string): Promise<Message> {
   return message;
 }
 
+/** To a process that has just started: one whose lease was ended does not come back. */
 async function granted(phoneNumberId: string, holder: string) {
+  const bootId = drawId(now);
   return until(async () => {
-    const asked = { phoneNumberId, holder, bootId: holder, epoch: 1n, address: `${holder}:1` };
+    const asked = { phoneNumberId, holder, bootId, epoch: 1n, address: `${holder}:1` };
     const { result } = await copy.client.acquire(asked);
     return result.case === "granted" && result.value;
   });

@@ -262,6 +262,8 @@ CREATE INDEX messages_recipient ON ONLY messages.messages USING btree (recipient
 
 CREATE INDEX messages_sending ON ONLY messages.messages USING btree (phone_number_id, term) WHERE (open_state = 'sending'::text);
 
+CREATE INDEX messages_users ON ONLY messages.messages USING btree (phone_number_id, lane, recipient COLLATE "C", seq) WHERE (open_state = 'accepted'::text);
+
 CREATE INDEX messages_waiting ON ONLY messages.messages USING btree (phone_number_id, lane, due_at) WHERE (open_state = 'waiting'::text);
 
 CREATE INDEX messages_wamid ON ONLY messages.messages USING btree (wamid) WHERE (wamid IS NOT NULL);

@@ -3,6 +3,7 @@ import { serve } from "#lib/grpc.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { ExplainDependencies } from "./explain-facts.ts";
 import { explainHandlers } from "./explain-rpcs.ts";
+import { countFenced } from "./fence-count.ts";
 import { type LeaseDependencies, leaseHandlers } from "./lease-rpcs.ts";
 import { type LedgerDependencies, ledgerHandlers } from "./ledger-rpcs.ts";
 import { type MessageDependencies, messageHandlers } from "./message-rpcs.ts";
@@ -20,11 +21,18 @@ export function messagesServer(
     RecoveryDependencies &
     TellingDependencies,
 ) {
+  const { metrics } = dependencies;
+  const { claim, begin, ...ledger } = ledgerHandlers(dependencies);
+  const { acquire, renew, ...leases } = leaseHandlers(dependencies);
   return serve(MessagesService, {
-    ...ledgerHandlers(dependencies),
+    ...ledger,
+    claim: countFenced(metrics, "claim", claim),
+    begin: countFenced(metrics, "begin", begin),
     ...messageHandlers(dependencies),
     ...explainHandlers(dependencies),
-    ...leaseHandlers(dependencies),
+    ...leases,
+    acquire: countFenced(metrics, "acquire", acquire),
+    renew: countFenced(metrics, "renew", renew),
     ...registerHandlers(dependencies),
     ...recoveryHandlers(dependencies),
   });

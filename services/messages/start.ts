@@ -9,6 +9,7 @@ import { connectNats, type NatsConnection } from "#lib/nats.ts";
 import { startPublisher } from "#lib/outbox.ts";
 import { createPool, type Pool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls, type Tls } from "#lib/tls.ts";
 import { BillingService } from "#proto/heliograph/billing/v1/billing_pb.ts";
 import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
 import { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
@@ -37,14 +38,15 @@ type Options = {
   signal?: AbortSignal;
 };
 
-type Process = Required<Options> & { opened: AsyncDisposableStack; log: Log; registry: Registry };
+type Process = Required<Options> & { opened: AsyncDisposableStack; log: Log; registry: Registry; tls: Tls };
 
 export async function startMessages({ config, now, signal = new AbortController().signal }: Options) {
   await using opened = new AsyncDisposableStack();
   opened.use(await startTelemetry("messages", config));
   const log = createLog({ service: "messages", level: config.LOG_LEVEL });
   const registry = createRegistry("messages");
-  const own = { config, now, signal, opened, log, registry };
+  const tls = opened.use(openTls(config, { log, registry }));
+  const own = { config, now, signal, opened, log, registry, tls };
   const stores = await openStores(own);
   const service = await openService(own, stores);
   const http = opened.use(
@@ -57,20 +59,29 @@ export async function startMessages({ config, now, signal = new AbortController(
     }),
   );
   const grpc = opened.use(
-    await startGrpc({ host: config.LISTEN_HOST, port: config.GRPC_PORT, services: [service], log, registry }),
+    await startGrpc({
+      host: config.LISTEN_HOST,
+      port: config.GRPC_PORT,
+      services: [service],
+      log,
+      registry,
+      tls: tls.grpc,
+    }),
   );
   log.info({ grpc: grpc.address, http: http.url }, "messages is up");
   const running = opened.move();
   return { grpcAddress: grpc.address, httpUrl: http.url, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
-async function openStores({ config, opened, log, registry }: Process) {
-  const url = withPlanner(config.DATABASE_URL);
-  const db = opened.use(createPool({ url, size: config.DATABASE_POOL_SIZE, log, applicationName: "messages" }));
-  const writer = opened.use(createPool({ url, size: 1, log, applicationName: "messages ledger", ...ledgerTimeouts }));
-  const outbox = opened.use(createPool({ url, size: 1, log, applicationName: "messages outbox", pipeline: true }));
+async function openStores({ config, opened, log, registry, tls }: Process) {
+  const database = { url: withPlanner(config.DATABASE_URL), log, tls: tls.database };
+  const db = opened.use(createPool({ ...database, size: config.DATABASE_POOL_SIZE, applicationName: "messages" }));
+  const writer = opened.use(
+    createPool({ ...database, size: 1, applicationName: "messages ledger", ...ledgerTimeouts }),
+  );
+  const outbox = opened.use(createPool({ ...database, size: 1, applicationName: "messages outbox", pipeline: true }));
   await migrate({ pool: db, schema: "messages", directory: new URL("./migrations/", import.meta.url), log });
-  const nc = opened.use(await connectNats({ url: config.NATS_URL, name: "messages", log }));
+  const nc = opened.use(await connectNats({ url: config.NATS_URL, name: "messages", log, tls: tls.nats }));
   opened.use(await keepTopology(nc, config.NATS_REPLICAS, log));
   const publisher = opened.use(startPublisher({ pool: outbox, schema: "messages", nc, log, registry }));
   return { db, writer, nc, publisher };
@@ -153,12 +164,13 @@ function retain({ config, now, log }: Process, db: Pool, nc: NatsConnection) {
 }
 
 /** Those that Explain asks; nothing else here does. */
-function openPeers({ config, opened, log }: Process) {
+function openPeers({ config, opened, log, tls: { grpc: tls } }: Process) {
   return {
-    templates: opened.use(createClient(TemplatesService, config.TEMPLATES_ADDRESS, { log })),
-    billing: opened.use(createClient(BillingService, config.BILLING_ADDRESS, { log })),
-    quality: opened.use(createClient(QualityService, config.QUALITY_ADDRESS, { log })),
+    templates: opened.use(createClient(TemplatesService, config.TEMPLATES_ADDRESS, { log, tls })),
+    billing: opened.use(createClient(BillingService, config.BILLING_ADDRESS, { log, tls })),
+    quality: opened.use(createClient(QualityService, config.QUALITY_ADDRESS, { log, tls })),
     ask: createAsk(log),
+    tls,
   };
 }
 

@@ -1,5 +1,7 @@
 // The ledger as its tests meet it: the real service on a database and a NATS of its own, its client, and what it publishes.
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { after, before } from "node:test";
 import { type DescMessage, fromBinary, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
@@ -80,6 +82,26 @@ export async function openStage(now: () => Date): Promise<Stage> {
         .filter((event) => messageId === undefined || event.messageId === messageId);
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+/** For all tests of a file: a stage with one copy of the service, from before the first to after the last. */
+export function useStage(now: () => Date): { readonly stage: Stage; readonly client: MessagesClient } {
+  const opened = new AsyncDisposableStack();
+  let found: { stage: Stage; client: MessagesClient } | undefined;
+  const get = () => found ?? assert.fail("no test runs");
+  before(async () => {
+    const stage = opened.use(await openStage(now));
+    found = { stage, client: (await stage.start()).client };
+  });
+  after(() => opened.disposeAsync());
+  return {
+    get stage() {
+      return get().stage;
+    },
+    get client() {
+      return get().client;
+    },
   };
 }
 

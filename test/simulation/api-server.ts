@@ -112,6 +112,7 @@ export class ApiServer {
       ownerUid: number.uid,
       epoch,
       specHash,
+      standbyGivenUp: undefined,
       createdAt,
       metadata: {
         name,
@@ -146,6 +147,15 @@ export class ApiServer {
       isByGc,
       ...change,
     });
+  }
+
+  /** Notes on a pod that its successor was given up. */
+  markPod(uid: string, standbyGivenUp: string): Reply<PodObject> {
+    const live = this.#podByUid(uid);
+    if (live === undefined) return { ok: false, why: "gone" };
+    const { view } = live;
+    const { nodeName, isDeleting } = view;
+    return { ok: true, value: this.#putPod({ ...live, bare: { ...view, standbyGivenUp }, nodeName, isDeleting }) };
   }
 
   /** Without a grace period, or without a node, it is gone at once. */
@@ -218,7 +228,7 @@ export class ApiServer {
   }
 }
 
-type Bare = Pick<PodView, "number" | "ownerUid" | "epoch" | "specHash" | "createdAt"> & {
+type Bare = Pick<PodView, "number" | "ownerUid" | "epoch" | "specHash" | "standbyGivenUp" | "createdAt"> & {
   metadata: Pick<PodView["metadata"], "name" | "namespace" | "uid">;
 };
 type PodWrite = {
@@ -239,7 +249,7 @@ function rawPod({
   status,
   version,
 }: Omit<PodWrite, "avoidNodes"> & { version: number }): KubeObject {
-  const { metadata, number, ownerUid, epoch, specHash, createdAt } = bare;
+  const { metadata, number, ownerUid, epoch, specHash, standbyGivenUp, createdAt } = bare;
   const { phase, container, hasRun, isReady } = status;
   return {
     metadata: {
@@ -248,7 +258,10 @@ function rawPod({
       creationTimestamp: createdAt.toISOString(),
       ...(isDeleting && { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 45 }),
       labels: { [labels.instance]: number.slice("default/".length), [labels.epoch]: String(epoch) },
-      annotations: { [annotations.specHash]: specHash },
+      annotations: {
+        [annotations.specHash]: specHash,
+        ...(standbyGivenUp !== undefined && { [annotations.standbyGivenUp]: standbyGivenUp }),
+      },
       ownerReferences: [{ controller: true, uid: ownerUid }],
     },
     spec: { nodeName, containers: [{}] },

@@ -1,61 +1,15 @@
 // What goes wrong in a schedule, drawn from its seed. Everything is mended at the end of its time.
-import type { ApiServer } from "./api-server.ts";
-import type { Node } from "./cluster.ts";
-import type { Connection } from "./connection.ts";
-import type { Messages } from "./messages.ts";
-import type { Operator } from "./operator.ts";
-import type { Machine } from "./time.ts";
+import { anyConnection, anyNode, leaderOf, nodeOf, type Scene } from "./scene.ts";
 import { between, pick, type World } from "./world.ts";
-
-export type Scene = {
-  world: World;
-  api: ApiServer;
-  messages: Messages;
-  nodes: readonly Node[];
-  operators: readonly Operator[];
-  operatorMachines: readonly Machine[];
-  numbers: readonly string[];
-  /** Specs whose process never comes up. */
-  badSpecs: Set<string>;
-  /** The newest one. */
-  specHash: string;
-  specs: number;
-};
 
 /** Does it, and tells for how long, in ms. */
 type Fault = (scene: Scene) => number;
 
 const longerThanLease = (world: World): number => between(world, 1_000, 45_000);
 
-function connectionsOf(scene: Scene): Connection[] {
-  return scene.nodes.flatMap((node) => [...node.connections()]);
-}
-
-/** Mostly one that sends. */
-function anyConnection(scene: Scene): Connection | undefined {
-  const all = connectionsOf(scene);
-  const held = all.filter(({ state }) => state.tag === "held");
-  return pick(scene.world, held.length > 0 && scene.world.random() < 0.8 ? held : all);
-}
-
-function nodeOf(scene: Scene, { machine }: Connection): Node | undefined {
-  return scene.nodes.find((node) => node.machine === machine);
-}
-
-/** Mostly one with a process that sends. */
-function anyNode(scene: Scene): Node | undefined {
-  const connection = anyConnection(scene);
-  const busy = connection && nodeOf(scene, connection);
-  return scene.world.random() < 0.8 && busy !== undefined ? busy : pick(scene.world, scene.nodes);
-}
-
 function later(scene: Scene, ms: number, run: () => void): number {
   scene.world.agenda.after(ms, run);
   return ms;
-}
-
-function leaderOf({ operators }: Scene): Operator | undefined {
-  return operators.find(({ leads }) => leads);
 }
 
 function cutNode(scene: Scene, cut: readonly ("api" | "messages")[]): number {
@@ -111,8 +65,8 @@ export const faults: Record<string, Fault> = {
     const connection = anyConnection(scene);
     if (connection === undefined) return 0;
     const ms = between(scene.world, 10_000, 34_000);
-    connection.onGate = () => {
-      connection.onGate = undefined;
+    connection.sending.onGate = () => {
+      connection.sending.onGate = undefined;
       scene.world.trace(() => `${connection.name} is frozen before the first byte`);
       connection.process.freeze(ms);
     };
@@ -122,7 +76,7 @@ export const faults: Record<string, Fault> = {
     const connection = anyConnection(scene);
     if (connection === undefined) return 0;
     const ms = between(scene.world, 10_000, 40_000);
-    connection.isBeginLate = true;
+    connection.sending.isBeginLate = true;
     later(scene, 1_500, () => void (connection.machine.reachesMessages = false));
     return later(scene, ms + 1_000, () => void (connection.machine.reachesMessages = true));
   },
@@ -132,7 +86,7 @@ export const faults: Record<string, Fault> = {
   },
   "operator killed between two calls": (scene) => {
     const leader = leaderOf(scene);
-    if (leader !== undefined) leader.diesAfterSteps = 1 + Math.floor(scene.world.random() * 6);
+    if (leader !== undefined) leader.executor.diesAfterSteps = 1 + Math.floor(scene.world.random() * 6);
     return 15_000;
   },
   "operator killed": (scene) => {
@@ -153,7 +107,7 @@ export const faults: Record<string, Fault> = {
     const machine = scene.operatorMachines[index];
     if (machine === undefined) return 0;
     machine.reachesMessages = false;
-    scene.operators[index]?.loseRegister();
+    scene.operators[index]?.register.lose();
     return later(scene, longerThanLease(scene.world), () => void (machine.reachesMessages = true));
   },
   "operator cut from the api server": (scene) => {
@@ -166,7 +120,7 @@ export const faults: Record<string, Fault> = {
     const leader = leaderOf(scene);
     if (leader === undefined) return 0;
     const ms = between(scene.world, 2_000, 30_000);
-    leader.lateWriteMs = ms;
+    leader.executor.lateWriteMs = ms;
     const evict = (): void => {
       for (const { view } of scene.api.pods.values())
         if (!view.isDeleting) scene.api.deletePod(view.metadata.uid, false);
@@ -179,7 +133,8 @@ export const faults: Record<string, Fault> = {
   "slow watches": (scene) => {
     const ms = between(scene.world, 1_000, 30_000);
     for (const operator of scene.operators) {
-      for (const kind of ["number", "pod", "node"] as const) if (scene.world.random() < 0.5) operator.stall(kind, ms);
+      for (const kind of ["number", "pod", "node"] as const)
+        if (scene.world.random() < 0.5) operator.watches.stall(kind, ms);
     }
     return ms;
   },
@@ -236,7 +191,7 @@ export const faults: Record<string, Fault> = {
   },
   "messages away": (scene) => {
     scene.messages.isUp = false;
-    for (const operator of scene.operators) operator.loseRegister();
+    for (const operator of scene.operators) operator.register.lose();
     const { random } = scene.world;
     const ms = random() < 0.5 ? between(scene.world, 500, 12_000) : between(scene.world, 12_000, 90_000);
     return later(scene, ms, () => void (scene.messages.isUp = true));

@@ -16,7 +16,7 @@ export type Tally = {
   takeovers: Record<LeaseCause, number>;
 };
 
-type Grant = { term: number; atMs: number; to: string };
+type Grant = { term: number; atMs: number };
 
 type NumberLog = {
   /** Of the newest terms, oldest first. */
@@ -72,7 +72,7 @@ export class Judges {
     this.tally.takeovers[cause] += 1;
     const last = log.grants.at(-1);
     if (last !== undefined && term <= last.term) this.fail("terms grow", `${number}: term ${term} after ${last.term}`);
-    log.grants.push({ term, atMs: this.#agenda.nowMs, to: `${holder}/${bootId}` });
+    log.grants.push({ term, atMs: this.#agenda.nowMs });
     const since = this.#freeSince.get(number);
     if (since !== undefined) this.gaps.push({ number, lengthMs: this.#agenda.nowMs - since.atMs, from: since.how });
     this.#freeSince.delete(number);
@@ -130,8 +130,7 @@ export class Judges {
         "begun before the wire",
         `${number}: ${messageId} on the wire by term ${term}, begun by ${begunBy ?? "nobody"}`,
       );
-    // A request of its own that came late may have taken the next term: it sends, and nobody else.
-    const newer = log.grants.find((grant) => grant.term > term && grant.to !== name);
+    const newer = log.grants.find((grant) => grant.term > term);
     if (newer === undefined) return;
     if (newer.atMs > gateAtMs && wasStopped) this.tally.frozenFrames += 1;
     else if (machine.hasLostTime) this.tally.lostTimeFrames += 1;

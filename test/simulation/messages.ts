@@ -1,7 +1,7 @@
 // The messages service: its real decisions over rows in memory, each call one transaction, with the database's own clock.
 import type { Message } from "../../services/messages/domain/accept.ts";
 import type { Item } from "../../services/messages/domain/batch.ts";
-import { type Asker, type Lease, type LeaseDecision, isHolder } from "../../services/messages/domain/lease.ts";
+import { type Asker, type Lease, isHolder } from "../../services/messages/domain/lease.ts";
 import { isOpen, next } from "../../services/messages/domain/message.ts";
 import type { Outcome, Policy } from "../../services/messages/domain/progress.ts";
 import { between, type Reply, type World } from "./world.ts";
@@ -96,7 +96,7 @@ export class Messages {
   acquire(
     number: string,
     asker: Asker,
-  ): Reply<Extract<LeaseDecision, { kind: "granted" }> | { kind: "held"; retryAfterMs: number }> {
+  ): Reply<{ kind: "granted"; term: number } | { kind: "held"; retryAfterMs: number }> {
     const { rules, judges, trace } = this.#world;
     const row = this.row(number);
     const remainingMs = Math.max(0, (row.renewal?.validUntilMs ?? 0) - this.#nowMs);
@@ -113,6 +113,11 @@ export class Messages {
           ok: true,
           value: { kind: "held", retryAfterMs: Math.min(rules.times.renewEveryMs, remainingMs + retrySlackMs) },
         };
+      case "kept": {
+        const { term } = row.lease;
+        row.renewal = { term, validUntilMs: this.#nowMs + rules.times.leaseMs };
+        return { ok: true, value: { kind: "granted", term } };
+      }
       case "granted": {
         const { lease, cause } = decision;
         row.lease = lease;
@@ -129,7 +134,7 @@ export class Messages {
         if (late !== undefined) this.#world.agenda.after(0.5, late);
         this.#late.delete(number);
         this.#tell(row);
-        return { ok: true, value: decision };
+        return { ok: true, value: { kind: "granted", term: lease.term } };
       }
     }
   }

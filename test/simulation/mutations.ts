@@ -61,7 +61,11 @@ export const mutations = {
   "revoke without proof": {
     rule: "one holder",
     rules: {
-      planPods: (facts) => planPods({ ...facts, endedUids: new Set([...facts.endedUids, facts.podUid ?? ""]) }),
+      planPods: (facts) => {
+        const { pods, podUid = "" } = facts;
+        const absent = pods.some(({ uid }) => uid === podUid) ? [] : [podUid];
+        return planPods({ ...facts, endedUids: new Set([...facts.endedUids, ...absent]) });
+      },
     },
     only: ["pod force deleted", "node object deleted", "node cut off"],
   },

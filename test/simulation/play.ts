@@ -1,11 +1,13 @@
 // One schedule: a system comes up, things go wrong, they are mended, and it must come to rest as it should be.
 import { ApiServer } from "./api-server.ts";
-import { Node, startControlPlane } from "./cluster.ts";
-import { faults, type Scene } from "./faults.ts";
+import { Node } from "./cluster.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { faults } from "./faults.ts";
 import { Judges, type Tally, type Violation } from "./judges.ts";
 import { Messages } from "./messages.ts";
 import { Operator } from "./operator.ts";
 import { realRules, type Rules } from "./rules.ts";
+import type { Scene } from "./scene.ts";
 import { Machine } from "./time.ts";
 import { between, createWorld, pick } from "./world.ts";
 
@@ -85,7 +87,7 @@ function buildScene(seed: number, rules: Rules, tell: ((line: string) => void) |
   );
   operators[0]?.lead(true);
   messages.onNews = (news) => {
-    for (const operator of operators) operator.told(news);
+    for (const operator of operators) operator.register.told(news);
   };
   messages.onHint = (number, hint) => {
     for (const node of nodes) {

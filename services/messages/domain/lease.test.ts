@@ -32,7 +32,10 @@ const next = { ...other, epoch: 4 };
 const old = { ...other, epoch: 2 };
 const held: LeaseDecision = { kind: "held", holder: "pod-a", handOver: false };
 const asked: LeaseDecision = { kind: "held", holder: "pod-a", handOver: true };
-const fenced: LeaseDecision = { kind: "fenced", epoch: 3 };
+const fenced: LeaseDecision = { kind: "fenced", by: "epoch" };
+const over: LeaseDecision = { kind: "fenced", by: "over" };
+const kept: LeaseDecision = { kind: "kept" };
+const again = { ...asker, bootId: "boot-1" };
 
 const never: Lease = { ...lease, term: 0, epoch: 0, holder: "", bootId: "", address: "", state: "free" };
 
@@ -75,12 +78,31 @@ const cases: [sentence: string, before: Lease, isAlive: boolean, asker: Asker, a
     granted(8, "expired", next),
   ],
   ["the same pod after a restart gets the next term at once", lease, true, asker, granted(8, "restarted", asker)],
+  ["the same process whose answer was lost keeps its term", lease, true, again, kept],
+  ["also when its time ran out, and nobody else asked", lease, false, again, kept],
+  ["also when it was asked to hand over, which it still is", { ...lease, state: "draining" }, true, again, kept],
+  ["of another epoch it is another pod", lease, true, { ...again, epoch: 4 }, asked],
+  ["the same boot id of another pod means nothing", lease, true, { ...again, holder: "pod-b" }, held],
   [
-    "the same pod whose answer was lost gets the next term",
-    lease,
-    true,
-    { ...asker, bootId: "boot-1" },
-    granted(8, "restarted", { ...asker, bootId: "boot-1" }),
+    "a request that comes late, after its process gave the lease back, gets nothing",
+    { ...lease, state: "free", ended: "released" },
+    false,
+    again,
+    over,
+  ],
+  [
+    "nor after it was revoked, with the proof that the process is gone",
+    { ...lease, state: "free", ended: "revoked" },
+    false,
+    again,
+    over,
+  ],
+  [
+    "nor after a recovery: the process starts anew",
+    { ...lease, state: "free", ended: "recovered" },
+    false,
+    again,
+    over,
   ],
   [
     "the same pod restarts while it was asked to hand over",

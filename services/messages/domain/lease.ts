@@ -30,17 +30,24 @@ export type Asker = { holder: string; bootId: string; epoch: number; address: st
 
 export type LeaseDecision =
   | { kind: "granted"; lease: Lease; cause: LeaseCause }
+  /** The process that asks is the holder: its answer was lost, or this request is an earlier one that came late. Its time starts anew. */
+  | { kind: "kept" }
   /** `handOver`: the present holder must be asked to end, which was not done yet. */
   | { kind: "held"; holder: string; handOver: boolean }
-  | { kind: "fenced"; epoch: number };
+  /** `over`: the lease of the process that asks has ended. A process holds one in its life, so nobody waits for the answer. */
+  | { kind: "fenced"; by: "epoch" | "over" };
 
 /** `isAlive` tells whether the lease's time has not run out. A number that was never held has a lease without a holder. */
 export function decideLease(lease: Lease, isAlive: boolean, asker: Asker): LeaseDecision {
   if (lease.holder === "") return grant(lease.term, asker, "first");
-  if (asker.epoch < lease.epoch) return { kind: "fenced", epoch: lease.epoch };
+  if (asker.epoch < lease.epoch) return { kind: "fenced", by: "epoch" };
+  const isSamePod = asker.holder === lease.holder && asker.epoch === lease.epoch;
+  if (isSamePod && asker.bootId === lease.bootId) {
+    return lease.state === "free" ? { kind: "fenced", by: "over" } : { kind: "kept" };
+  }
   if (lease.state === "free") return grant(lease.term, asker, lease.ended ?? "released");
   // The same pod is alone in holding its name: its earlier process is gone, whatever the clock says.
-  if (asker.holder === lease.holder && asker.epoch === lease.epoch) return grant(lease.term, asker, "restarted");
+  if (isSamePod) return grant(lease.term, asker, "restarted");
   if (!isAlive) return grant(lease.term, asker, "expired");
   const mayAsk = asker.epoch > lease.epoch || asker.takeOver;
   return { kind: "held", holder: lease.holder, handOver: mayAsk && lease.state === "held" };

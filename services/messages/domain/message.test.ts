@@ -3,29 +3,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isBegun, next } from "./message.ts";
 import type { Event, MessageError, MessageState, Policy, Pricing, Progress, Status } from "./progress.ts";
+import { accepted, at } from "./test-progress.ts";
 
-const at = (time: string): Date => new Date(`2026-03-02T${time}Z`);
 const now = at("10:00:00");
 const policy: Policy = { unknownPolicy: "fail", unknownTimeoutMs: 600_000, finishTimeoutMs: 60_000 };
 const resend: Policy = { ...policy, unknownPolicy: "resend" };
 
-const accepted: Progress = {
-  state: "accepted",
-  attempt: 0,
-  term: 0,
-  dueAt: at("09:00:00"),
-  expiresAt: at("12:00:00"),
-  wamid: undefined,
-  reason: "",
-  error: undefined,
-  pricing: undefined,
-  sendingAt: undefined,
-  sentAt: undefined,
-  sentNewsAt: undefined,
-  deliveredAt: undefined,
-  readAt: undefined,
-  failedAt: undefined,
-};
 const price: Pricing = { billable: true, pricingModel: "PMP", type: "regular", category: "utility" };
 const fault: MessageError = { code: 131_047, title: "Re-engagement message", message: "", details: "", href: "" };
 
@@ -380,3 +363,16 @@ test("whatever happens, a message that was delivered stays delivered, and each a
     }),
   );
 });
+
+const waits: [sentence: string, at: string, until: string, dueAt: string][] = [
+  ["a wait ends when the holder said", "10:00:00", "10:00:09", "10:00:09"],
+  ["told late, it ends no later", "09:59:50", "10:00:09", "10:00:09"],
+  ["of a holder whose clock is hours ahead it is as long as it meant", "22:00:00", "22:00:09", "10:00:09"],
+  ["of one whose clock is hours behind it is over", "01:00:00", "01:00:09", "01:00:09"],
+];
+for (const [sentence, saidAt, until, dueAt] of waits) {
+  test(sentence, () => {
+    const told = finish({ ...wait, until: at(until) }, { at: at(saidAt) });
+    assert.deepEqual(next(sending, told, now, policy).row.dueAt, at(dueAt));
+  });
+}

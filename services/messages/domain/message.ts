@@ -119,12 +119,20 @@ function afterFinish<Row extends Progress>(
       return isOwn && isGivenUp(row) ? corrected(row, outcome.reason, outcome.error) : same(row);
     case "wait":
       if ((!isOnWire && !isBeforeBegin) || isLost(row)) return same(row);
-      return { row: { ...row, state: "waiting", dueAt: outcome.until, reason: outcome.reason }, news: [] };
+      return {
+        row: { ...row, state: "waiting", dueAt: dueAfter(outcome.until, at, now), reason: outcome.reason },
+        news: [],
+      };
     case "unknown":
       return isOwn && row.state === "sending" ? toUnknown(row, outcome.reason, now, policy) : same(row);
     case "expired":
       return isBeforeBegin ? toExpired(row, now) : same(row);
   }
+}
+
+/** A holder whose clock is ahead means a time as far away as it said; one that tells it late means the time. */
+function dueAfter(until: Date, at: Date, now: Date): Date {
+  return new Date(Math.min(until.getTime(), now.getTime() + until.getTime() - at.getTime()));
 }
 
 function afterTaken<Row extends Progress>(

@@ -2,25 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MessageError, Progress, Transition } from "./progress.ts";
 import { impliedNews } from "./republish.ts";
+import { accepted, at } from "./test-progress.ts";
 
-const at = (time: string): Date => new Date(`2026-03-02T${time}Z`);
-const accepted: Progress = {
-  state: "accepted",
-  attempt: 0,
-  term: 0,
-  dueAt: at("09:00:00"),
-  expiresAt: at("12:00:00"),
-  wamid: undefined,
-  reason: "",
-  error: undefined,
-  pricing: undefined,
-  sendingAt: undefined,
-  sentAt: undefined,
-  sentNewsAt: undefined,
-  deliveredAt: undefined,
-  readAt: undefined,
-  failedAt: undefined,
-};
 const error: MessageError = { code: 131_047, title: "", message: "", details: "", href: "" };
 const sending: Progress = { ...accepted, state: "sending", attempt: 2, term: 7 };
 const sentByUs: Progress = { ...sending, state: "sent", sentAt: at("10:00:00") };

@@ -3,6 +3,7 @@ import type { Queryable } from "#lib/postgres.ts";
 import type { Message } from "../domain/accept.ts";
 import type { Lease, LeaseCause, Told } from "../domain/lease.ts";
 import { fromRow, type MessageRow, messageColumns } from "./message-row.ts";
+import { type ConnectionRecord, loadConnection } from "./register.ts";
 
 export type LockedLease = {
   lease: Lease;
@@ -98,6 +99,24 @@ export async function saveGrant(
     values: [phoneNumberId, lease.term, leaseMs],
   });
   return { standing: rows[0]?.standing ?? "", registeredSeenAt: rows[0]?.registered_seen_at ?? undefined };
+}
+
+/** The holder's time starts anew, and nothing else changes. The lease row is locked. */
+export async function saveKept(
+  tx: Queryable,
+  { phoneNumberId, term, leaseMs }: { phoneNumberId: string; term: number; leaseMs: number },
+): Promise<ConnectionRecord> {
+  await tx.query({
+    name: "renew_kept",
+    text: `
+      update messages.lease_renewals
+      set valid_until = clock_timestamp() + $3 * interval '1 ms'
+      where phone_number_id = $1 and term = $2`,
+    values: [phoneNumberId, term, leaseMs],
+  });
+  const connection = await loadConnection(tx, phoneNumberId);
+  if (connection === undefined) throw new Error(`lease of number ${phoneNumberId} has no holder`);
+  return connection;
 }
 
 /** The holder is asked to end; its next Renew says so. */

@@ -157,6 +157,19 @@ type ConnectionRow = {
   registered_seen_at: Date | null;
 };
 
+const connectionColumns = `
+  phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected,
+  state <> 'free' and lapsed as lapsed, standing, rest_reason, rests_until, cause, granted_at, registered_seen_at`;
+
+export async function loadConnection(db: Queryable, phoneNumberId: string): Promise<ConnectionRecord | undefined> {
+  const { rows } = await db.query<ConnectionRow>({
+    name: "load_connection",
+    text: `select ${connectionColumns} from messages.leases where phone_number_id = $1 and holder <> ''`,
+    values: [phoneNumberId],
+  });
+  return rows.map(fromConnectionRow)[0];
+}
+
 export type Changes = {
   numbers: NumberRecord[];
   connections: ConnectionRecord[];
@@ -179,10 +192,7 @@ export async function loadChanges(db: Queryable, horizon: string): Promise<Chang
   const { rows: connections } = await db.query<ConnectionRow>({
     name: "load_changed_connections",
     text: `
-      select
-        phone_number_id, term, epoch, holder, address, state <> 'free' and not lapsed as connected,
-        state <> 'free' and lapsed as lapsed, standing, rest_reason, rests_until, cause, granted_at,
-        registered_seen_at
+      select ${connectionColumns}
       from messages.leases
       where changed_in >= $1::text::xid8 and holder <> ''`,
     values: [horizon],
