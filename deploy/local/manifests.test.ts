@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -273,4 +273,27 @@ test("stringData wins over data, which is base64", () => {
     stringData: { b: "three" },
   } as const;
   assert.deepEqual(valuesOf(secret), { a: "one", b: "three" });
+});
+
+test("Secrets may stand beside the manifests as pods get them, a folder for each and a file for each key", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "heliograph-manifests-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const resources = join(folder, "resources");
+  const secrets = join(folder, "secrets");
+  for (const name of [resources, join(secrets, "fjord", "..2026")]) mkdirSync(name, { recursive: true });
+  writeFileSync(
+    join(resources, "all.yaml"),
+    `apiVersion: heliograph.dev/v1alpha1
+kind: WhatsAppBusinessAccount
+metadata: { name: fjord-coffee }
+spec: { wabaId: "1", credentialsRef: { name: fjord } }
+---
+${numberYaml(good)}`,
+  );
+  const keys = { accessToken: "a", appSecret: "b" };
+  for (const [key, value] of Object.entries(keys)) writeFileSync(join(secrets, "fjord", key), `${value}\n`);
+  writeFileSync(join(secrets, "not-a-secret"), "x");
+  assert.throws(() => readManifests(resources, secrets), /Secret fjord has no key verifyToken/);
+  writeFileSync(join(secrets, "fjord", "verifyToken"), "c");
+  assert.deepEqual([...readManifests(resources, secrets).secrets], [["fjord", { ...keys, verifyToken: "c" }]]);
 });

@@ -1,6 +1,6 @@
 // Reads the resources from a folder of YAML, the same files that `kubectl apply` takes, and says everything that is wrong with
 // them, a line each: what schemas and rules say, what is declared twice, and references that lead nowhere.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { z } from "zod";
@@ -32,9 +32,12 @@ export class ManifestError extends Error {
   }
 }
 
-/** Reads every .yaml, .yml and .json file of the folder, in order of name. Defaults are filled in. Throws ManifestError. */
-export function readManifests(folder: string): Manifests {
-  const found: Declared[] = [];
+/**
+ * Reads every .yaml, .yml and .json file of the folder, in order of name. Defaults are filled in. Throws ManifestError.
+ * Further Secrets may stand in `secretsFolder` as pods get them: a folder for each, with a file for each key.
+ */
+export function readManifests(folder: string, secretsFolder?: string): Manifests {
+  const found: Declared[] = secretsFolder === undefined ? [] : readSecrets(secretsFolder);
   const faults: string[] = [];
   for (const path of listFiles(folder)) {
     const file = shortPath(path);
@@ -63,6 +66,17 @@ export function readManifests(folder: string): Manifests {
         .map((secret) => [secret.metadata.name, valuesOf(secret)]),
     ),
   };
+}
+
+/** What is no folder, or hidden as Kubernetes hides the versions of a mounted Secret, is left aside. */
+function readSecrets(secretsFolder: string): Declared[] {
+  const names = readdirSync(secretsFolder).filter((name) => statSync(join(secretsFolder, name)).isDirectory());
+  return names.map((name) => {
+    const folder = join(secretsFolder, name);
+    const keys = readdirSync(folder).filter((key) => !key.startsWith(".") && statSync(join(folder, key)).isFile());
+    const stringData = Object.fromEntries(keys.map((key) => [key, readFileSync(join(folder, key), "utf8").trim()]));
+    return { file: folder, resource: { kind: "Secret", metadata: { name }, stringData } };
+  });
 }
 
 /** As a person would write it: from here if it is below, else from the root. */

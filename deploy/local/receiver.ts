@@ -156,7 +156,8 @@ function send(response: ServerResponse, status: number, body: string, type = "ap
   response.writeHead(status, { "content-type": type }).end(body);
 }
 
-function startFrom(env: Record<string, string | undefined>): Promise<Receiver> {
+/** A receiver as the environment says. */
+export function startFrom(env: Record<string, string | undefined>): Promise<Receiver> {
   const config = readEnv(schema, env);
   const files = readdirSync(config.SECRETS_DIR).map((name) => join(config.SECRETS_DIR, name));
   // The terminal may go away before we do.

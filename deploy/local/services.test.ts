@@ -61,7 +61,7 @@ test("listening everywhere, processes still call each other on loopback", (t) =>
   const { messages, gateway } = servicesOf(site);
   assert.deepEqual([messages.env["LISTEN_HOST"], messages.grpc], ["0.0.0.0", "127.0.0.1:9011"]);
   assert.equal(gateway.address, "http://127.0.0.1:9000");
-  assert.equal(connectionsOf(site, manifests)[0]?.env["ADVERTISED_ADDRESS"], "127.0.0.1:9031");
+  assert.equal(connectionsOf(site, manifests)[0]?.env["ADVERTISED_HOST"], "127.0.0.1");
   assert.equal(receiverOf(site, true).env["PRINT"], "false");
 });
 

@@ -155,7 +155,7 @@ function connectionOf(
       // Stopping has 3 s for a connection.
       DRAIN_MS: "2000",
       HOLDER: `local/${metadata.name}`,
-      ADVERTISED_ADDRESS: address,
+      ADVERTISED_HOST: reachable(site.host),
       UPSTREAM_URL: upstreamUrl ?? addressesOf(site.host, site.ports).simulator,
       ACCESS_TOKEN_FILE: site.files.accessTokenFiles.get(metadata.name) ?? "",
     },

@@ -32,6 +32,23 @@ test("defaults fill what is not set, and an empty variable counts as not set", (
   });
 });
 
+test("a value may stand in a file, unless the file is a variable of its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "heliograph-config-"));
+  try {
+    const file = join(folder, "database-url");
+    writeFileSync(file, `${valid.DATABASE_URL}\n`);
+    const { DATABASE_URL: _, ...rest } = valid;
+    assert.equal(readEnv(schema, { ...rest, DATABASE_URL_FILE: file }).DATABASE_URL, valid.DATABASE_URL);
+    const other = "postgres://other/db";
+    assert.equal(readEnv(schema, { ...rest, DATABASE_URL: other, DATABASE_URL_FILE: file }).DATABASE_URL, other);
+    assert.throws(() => readEnv(schema, { ...rest, DATABASE_URL_FILE: `${file}.gone` }), /database-url\.gone/);
+    const own = z.object({ SEED: z.string().optional(), SEED_FILE: z.string() });
+    assert.deepEqual(readEnv(own, { SEED_FILE: file }), { SEED_FILE: file });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("every fault is reported at once", () => {
   assert.throws(
     () => readEnv(schema, { NATS_URL: "http://x", GRPC_PORT: "99999", LOG_LEVEL: "loud" }),

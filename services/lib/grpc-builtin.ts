@@ -1,7 +1,4 @@
-// What every gRPC server of ours offers besides its own services: the standard health service and reflection for grpcurl.
-import { type DescFile, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import type { Server } from "@grpc/grpc-js";
+// What every gRPC server of ours offers besides its own services and reflection: the standard health service.
 import { HealthCheckResponse_ServingStatus as Status } from "#proto/grpc/health/v1/health_pb.ts";
 import { ServiceError } from "./errors.ts";
 
@@ -43,22 +40,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** Describes the files and what they import, each once, imports first. */
-export async function addReflection(server: Server, files: readonly DescFile[]): Promise<void> {
-  const { ReflectionService } = await import("@grpc/reflection");
-  const encoded = withImports(files).map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
-  // The service reads fileDescriptorProtos only; the rest is there for the declared type of a loaded definition.
-  const format = "Protocol Buffer 3 EnumDescriptorProto" as const;
-  new ReflectionService({ all: { format, type: {}, fileDescriptorProtos: encoded } }).addToServer(server);
-}
-
-function withImports(files: readonly DescFile[], seen = new Set<DescFile>()): DescFile[] {
-  for (const file of files) {
-    if (seen.has(file)) continue;
-    withImports(file.dependencies, seen);
-    seen.add(file);
-  }
-  return [...seen];
 }
