@@ -78,3 +78,11 @@ export function timeOf(given: string, now: Date): Date {
     throw new UsageError(`--since must be such as 15m, 2h, 7d or an ISO time, not ${given}`);
   return at;
 }
+
+/** HOST:PORT to listen on. */
+export function listenOf(given: string): { host: string; port: number } {
+  const [, host, port] = /^([A-Za-z0-9.-]+):(\d{1,5})$/.exec(given) ?? [];
+  if (host === undefined || port === undefined)
+    throw new UsageError(`--listen must be such as 0.0.0.0:8080, not ${given}`);
+  return { host, port: Number(port) };
+}

@@ -6,6 +6,7 @@ import {
   digitsOf,
   durationMs,
   limitOf,
+  listenOf,
   messageIdOf,
   type Parameter,
   parameterOf,
@@ -14,6 +15,16 @@ import {
 } from "./arg-values.ts";
 import { UsageError } from "./errors.ts";
 import { helpTexts } from "./help.ts";
+import {
+  everywhere,
+  explainOptions,
+  filterOptions,
+  flag,
+  placeNames,
+  sendOptions,
+  text,
+  trialOptions,
+} from "./options.ts";
 
 export type Filter = {
   number: string | undefined;
@@ -50,6 +61,15 @@ export type ExplainOptions = Pick<SendOptions, "number" | "message" | "lane" | "
   toFile: string | undefined;
 };
 
+export type TrialOptions = {
+  number: string;
+  /** Base URL of the simulator. */
+  simulator: string;
+  /** Where the webhooks of the number are taken. */
+  listen: { host: string; port: number };
+  timeoutMs: number;
+};
+
 export type Action =
   | { command: "status" }
   | { command: "messages"; filter: Filter }
@@ -60,7 +80,8 @@ export type Action =
   | { command: "cancelCampaign"; campaign: string; number: string }
   | { command: "tail"; number: string | undefined; isFull: boolean }
   | { command: "recover"; since: Date; isSure: boolean }
-  | { command: "adopt"; options: AdoptOptions };
+  | { command: "adopt"; options: AdoptOptions }
+  | { command: "trial"; options: TrialOptions };
 
 export type Invocation =
   | { kind: "help"; text: string }
@@ -69,65 +90,12 @@ export type Invocation =
   /** `places` are the flags by the names of the variables that they stand for. */
   | { kind: "action"; action: Action; json: boolean; places: Record<string, string> };
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean", default: false } as const;
-
-const placeNames = {
-  data: "HELIOGRAPH_DATA",
-  gateway: "GATEWAY_URL",
-  "token-file": "API_TOKEN_FILE",
-  messages: "MESSAGES_ADDRESS",
-  quality: "QUALITY_ADDRESS",
-  templates: "TEMPLATES_ADDRESS",
-  nats: "NATS_URL",
-} as const;
-
-const everywhere = {
-  data: text,
-  gateway: text,
-  "token-file": text,
-  messages: text,
-  quality: text,
-  templates: text,
-  nats: text,
-  json: flag,
-  help: { ...flag, short: "h" },
-} as const;
-
-const filterOptions = { number: text, to: text, state: text, template: text, campaign: text, since: text, limit: text };
-const sendOptions = {
-  number: text,
-  to: text,
-  text,
-  template: text,
-  language: text,
-  param: { type: "string", multiple: true },
-  lane: text,
-  campaign: text,
-  ttl: text,
-  "idempotency-key": text,
-  wait: flag,
-  timeout: text,
-} as const;
-
-const explainOptions = {
-  number: text,
-  to: { type: "string", multiple: true },
-  "to-file": text,
-  text,
-  template: text,
-  language: text,
-  param: { type: "string", multiple: true },
-  lane: text,
-  ttl: text,
-} as const;
-
 /** Throws UsageError. `now` is what --since counts from. */
 export function readArgs([command, ...rest]: readonly string[], now: Date): Invocation {
   switch (command) {
     case undefined:
       throw new UsageError(
-        "a command is missing: status, messages, send, explain, cancel, tail, recover, adopt, chaos or bench",
+        "a command is missing: status, messages, send, explain, cancel, tail, recover, adopt, trial, chaos or bench",
       );
     case "--help":
     case "-h":
@@ -160,6 +128,8 @@ export function readArgs([command, ...rest]: readonly string[], now: Date): Invo
       }));
     case "adopt":
       return readAction(command, rest, { account: text, name: text, secret: text, out: text }, readAdopt);
+    case "trial":
+      return readAction(command, rest, trialOptions, (values) => ({ command, options: readTrial(values) }));
     default:
       throw new UsageError(`there is no command ${command}`);
   }
@@ -260,6 +230,15 @@ function readHandling(values: Values): Pick<SendOptions, "lane" | "ttlSeconds"> 
   if (lane !== undefined && lane !== "reply" && lane !== "bulk")
     throw new UsageError(`--lane must be reply or bulk, not ${lane}`);
   return { lane, ttlSeconds: ttl === undefined ? undefined : durationMs("ttl", ttl) / 1_000 };
+}
+
+function readTrial(values: Values): TrialOptions {
+  return {
+    number: needed("number", values),
+    simulator: needed("simulator", values),
+    listen: listenOf(needed("listen", values)),
+    timeoutMs: durationMs("timeout", word(values["timeout"]) ?? "3m"),
+  };
 }
 
 function readAdopt({ account, name, secret, out }: Values): Action {

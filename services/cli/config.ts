@@ -1,6 +1,6 @@
 // Where the parts of Heliograph are, as the caller says it. Flags are checked as the variables that they stand for.
 import { z } from "zod";
-import { filePath, natsEnv, readEnv } from "#lib/config.ts";
+import { filePath, natsEnv, processEnv, readEnv } from "#lib/config.ts";
 
 const address = z.string().regex(/^[^\s/]+:\d+$/, "expected host:port");
 
@@ -16,6 +16,8 @@ const schema = z.object({
   QUALITY_ADDRESS: address.optional(),
   TEMPLATES_ADDRESS: address.optional(),
   NATS_URL: natsEnv.NATS_URL.optional(),
+  GRPC_TLS_DIR: processEnv.GRPC_TLS_DIR,
+  NATS_TLS_DIR: natsEnv.NATS_TLS_DIR,
 });
 
 export type Config = z.output<typeof schema>;

@@ -1,8 +1,10 @@
 // What every command is given besides its own arguments.
+import type { Tls } from "#lib/tls.ts";
 import type { Places } from "./places.ts";
 
 export type Context = {
   places: Places;
+  tls: Tls;
   /** Output for scripts instead of people. */
   json: boolean;
   now: () => Date;

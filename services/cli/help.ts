@@ -24,6 +24,7 @@ const overview = `heliograph COMMAND [options]
   tail        follow what happens, one line an event
   recover     after Postgres lost commits: nothing that may have been sent is sent again
   adopt       write the YAML of what an account has at WhatsApp: numbers, templates
+  trial       take a number of the simulator through a first conversation
   chaos       prove the promises under faults (in a clone); the options are its own: heliograph chaos --help
   bench       measure (in a clone); the options are its own: heliograph bench --help
 
@@ -113,4 +114,14 @@ one has to be declared before. Secrets are not written: comments say which are n
   --out DIR              write files there, instead of stdout; existing files stay, and are a failure
 ${places}`;
 
-export const helpTexts = { overview, status, messages, send, explain, cancel, tail, recover, adopt } as const;
+const trial = `heliograph trial --number NAME|ID --simulator URL --listen HOST:PORT [options]
+
+Waits until the number is connected, has a user of the simulator write to it, waits for the webhook of that, answers over the Cloud
+API, and waits until the answer is delivered. A WebhookSubscription of the number must lead to HOST:PORT. This is what helm test runs.
+
+  --simulator URL        the simulator's API
+  --listen HOST:PORT     where webhooks are taken
+  --timeout TIME         for all of it (default 3m)
+${places}`;
+
+export const helpTexts = { overview, status, messages, send, explain, cancel, tail, recover, adopt, trial } as const;

@@ -7,10 +7,10 @@ import type { Context } from "./context.ts";
 /** The phone_number_id: digits are one already, and nothing is asked; a resource's name is looked up. */
 export async function findNumberId(
   number: string,
-  { places, signal }: Pick<Context, "places" | "signal">,
+  { places, tls, signal }: Pick<Context, "places" | "tls" | "signal">,
 ): Promise<string> {
   if (/^\d+$/.test(number)) return number;
-  await using messages = createClient(MessagesService, places.messages());
+  await using messages = createClient(MessagesService, places.messages(), { tls: tls.grpc });
   const { numbers } = await messages.listNumbers({}, { signal });
   const found = numbers.find(({ name }) => name === number);
   if (found !== undefined) return found.phoneNumberId;

@@ -1,4 +1,6 @@
 // One command from its arguments to its exit code.
+import { createLog } from "#lib/log.ts";
+import { openTls } from "#lib/tls.ts";
 import type { Action } from "./args.ts";
 import { readArgs } from "./args.ts";
 import { adopt } from "./commands/adopt.ts";
@@ -10,12 +12,13 @@ import { runScript } from "./commands/script.ts";
 import { send } from "./commands/send.ts";
 import { status } from "./commands/status.ts";
 import { tail } from "./commands/tail.ts";
+import { trial } from "./commands/trial.ts";
 import { readConfig } from "./config.ts";
 import type { Context } from "./context.ts";
 import { describe, exitCodeOf, exitCodes, UsageError } from "./errors.ts";
 import { findPlaces } from "./places.ts";
 
-export type CliOptions = Omit<Context, "places" | "json"> & {
+export type CliOptions = Omit<Context, "places" | "tls" | "json"> & {
   args: readonly string[];
   env: Record<string, string | undefined>;
 };
@@ -31,8 +34,10 @@ export async function runCli({ args, env, ...io }: CliOptions): Promise<number> 
       case "script":
         return await runScript(invocation.script, invocation.args, io);
       case "action": {
-        const places = findPlaces(readConfig(env, invocation.places), process.cwd());
-        return await perform(invocation.action, { ...io, places, json: invocation.json });
+        const config = readConfig(env, invocation.places);
+        await using tls = openTls(config, { log: createLog({ service: "cli", level: "silent" }) });
+        const places = findPlaces(config, process.cwd());
+        return await perform(invocation.action, { ...io, places, tls, json: invocation.json });
       }
     }
   } catch (error) {
@@ -65,5 +70,7 @@ function perform(action: Action, context: Context): Promise<number> {
       return recover(action, context);
     case "adopt":
       return adopt(action.options, context);
+    case "trial":
+      return trial(action.options, context);
   }
 }

@@ -44,7 +44,7 @@ export async function clearRunFolder(folder: string): Promise<void> {
     for (const pidFile of [join(folder, name, "postmaster.pid"), join(folder, name, "data", "postmaster.pid")]) {
       await endLeftover(pidFile, folder);
     }
-    for (const server of ["nats-server", "kube-apiserver", "etcd"]) {
+    for (const server of ["nats-server", "kube-apiserver", "etcd", "prometheus"]) {
       await endLeftover(join(folder, name, `${server}.pid`), folder);
     }
   }

@@ -28,8 +28,8 @@ type AdoptedAccount = { name: string; pages: Page[] };
 const deadlineMs = 60_000;
 
 export async function adopt(options: AdoptOptions, context: Context): Promise<number> {
-  const { places, signal, out, json: asJson } = context;
-  await using messages = createClient(MessagesService, places.messages());
+  const { places, tls, signal, out, json: asJson } = context;
+  await using messages = createClient(MessagesService, places.messages(), { tls: tls.grpc });
   const { numbers } = await messages.listNumbers({ wabaId: options.wabaId ?? "" }, { signal });
   const connected = numbers.filter(({ connection }) => connection?.connected === true && connection.address !== "");
   const accounts = [...new Set(connected.map(({ wabaId }) => wabaId))];
@@ -68,7 +68,7 @@ async function adoptOne(
   context: Context,
 ): Promise<AdoptedAccount> {
   const address = registered.find(({ connection }) => connection?.connected === true)?.connection?.address ?? "";
-  await using upstream = createClient(UpstreamService, address, { deadlineMs });
+  await using upstream = createClient(UpstreamService, address, { deadlineMs, tls: context.tls.grpc });
   const account = await upstream.getAccount({}, { signal: context.signal });
   const { phoneNumbers } = await upstream.listPhoneNumbers({}, { signal: context.signal });
   const name = naming.name ?? naming.makeName(account.name, "account");
@@ -111,8 +111,8 @@ function foreignComment({ platformType, codeVerificationStatus }: UpstreamPhoneN
 
 const gone = new Set(["DELETED", "PENDING_DELETION"]);
 
-async function templatePages(wabaId: string, accountName: string, { places, signal }: Context): Promise<Page[]> {
-  await using service = createClient(TemplatesService, places.templates(), { deadlineMs });
+async function templatePages(wabaId: string, accountName: string, { places, tls, signal }: Context): Promise<Page[]> {
+  await using service = createClient(TemplatesService, places.templates(), { deadlineMs, tls: tls.grpc });
   await service.syncTemplates({ wabaId }, { signal });
   const { templates } = await service.listTemplates({ wabaId }, { signal });
   const makeName = nameMaker();
@@ -151,7 +151,7 @@ function toManifest(template: Template, name: string, accountName: string): Adop
   if (resource.kind !== "WhatsAppTemplate") throw new Error(`a ${resource.kind} was made of template ${template.name}`);
   return {
     page: { part: "templates", document, comment: `WhatsApp says ${template.status}.` },
-    declaration: (wabaId) => declareTemplate(resource, { spec: { wabaId, credentialsRef: { name: "" } } }),
+    declaration: (wabaId) => declareTemplate(resource, { spec: { wabaId } }),
   };
 }
 

@@ -11,8 +11,9 @@ import { stateWord } from "../wire.ts";
 const deadlineMs = 60_000;
 
 /** A failure if the message could not be cancelled any more. */
-export async function cancelOne(messageId: string, { places, json: asJson, out, signal }: Context): Promise<number> {
-  await using service = createClient(MessagesService, places.messages(), { deadlineMs });
+export async function cancelOne(messageId: string, context: Context): Promise<number> {
+  const { places, tls, json: asJson, out, signal } = context;
+  await using service = createClient(MessagesService, places.messages(), { deadlineMs, tls: tls.grpc });
   const { cancelled } = await service.cancelMessages({ messageId }, { signal });
   const { message } = await service.getMessage({ messageId }, { signal });
   const state = message === undefined ? "" : stateWord(message.state);
@@ -24,7 +25,7 @@ export async function cancelOne(messageId: string, { places, json: asJson, out, 
 
 export async function cancelCampaign(campaign: string, number: string, context: Context): Promise<number> {
   const phoneNumberId = await findNumberId(number, context);
-  await using service = createClient(MessagesService, context.places.messages(), { deadlineMs });
+  await using service = createClient(MessagesService, context.places.messages(), { deadlineMs, tls: context.tls.grpc });
   const { cancelled } = await service.cancelMessages({ phoneNumberId, campaign }, { signal: context.signal });
   const count = Number(cancelled);
   const line = `cancelled ${count} ${count === 1 ? "message" : "messages"} of campaign ${campaign}`;

@@ -25,7 +25,7 @@ export async function listMessages(filter: Filter, context: Context): Promise<nu
 async function loadMessages(filter: Filter, context: Context): Promise<Message[]> {
   const { number, to = "", state, template = "", campaign = "", since, limit } = filter;
   const phoneNumberId = number === undefined ? "" : await findNumberId(number, context);
-  await using service = createClient(MessagesService, context.places.messages());
+  await using service = createClient(MessagesService, context.places.messages(), { tls: context.tls.grpc });
   const found: Message[] = [];
   let pageToken = "";
   do {
@@ -62,8 +62,9 @@ function listText(messages: readonly Message[]): string {
   ]);
 }
 
-export async function showMessage(messageId: string, { places, json: asJson, out, signal }: Context): Promise<number> {
-  await using service = createClient(MessagesService, places.messages());
+export async function showMessage(messageId: string, context: Context): Promise<number> {
+  const { places, tls, json: asJson, out, signal } = context;
+  await using service = createClient(MessagesService, places.messages(), { tls: tls.grpc });
   const { message } = await service.getMessage({ messageId }, { signal });
   if (message === undefined) throw new ServiceError("NOT_FOUND", "message_unknown", `there is no message ${messageId}`);
   out(asJson ? json(toMessageJson(message)) : messageText(message));

@@ -12,13 +12,13 @@ const deadlineMs = 1_800_000;
 /** Without `isSure` nothing is done, which is a failure. Broken off, it goes on when it is repeated. */
 export async function recover(
   { since, isSure }: { since: Date; isSure: boolean },
-  { places, json: asJson, out, err, signal }: Context,
+  { places, tls, json: asJson, out, err, signal }: Context,
 ): Promise<number> {
   if (!isSure) {
     err(planText(since));
     return exitCodes.failed;
   }
-  await using service = createClient(MessagesService, places.messages(), { deadlineMs });
+  await using service = createClient(MessagesService, places.messages(), { deadlineMs, tls: tls.grpc });
   const answer = await service.recover({ since: timestampFromDate(since) }, { signal });
   const { messages, events, grantsAfter, repeated } = answer;
   const grants = grantsAfter === undefined ? "" : timestampDate(grantsAfter).toISOString();

@@ -51,7 +51,8 @@ const successes = new Set(["delivered", "read"]);
 const failures = new Set(["failed", "expired", "cancelled"]);
 const longestStepMs = 1_000;
 
-async function waitFor(messageId: string, gateway: Gateway, waitMs: number, context: Context): Promise<number> {
+/** Until the user has it, or it is known that it does not come. Prints each state. */
+export async function waitFor(messageId: string, gateway: Gateway, waitMs: number, context: Context): Promise<number> {
   const { out, err, signal } = context;
   const giveUpAt = performance.now() + waitMs;
   let told = "";

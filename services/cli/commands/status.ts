@@ -34,10 +34,10 @@ export async function status(context: Context): Promise<number> {
 type Queue = { count: number; isMore: boolean };
 type NumberStatus = { number: PhoneNumber; queue: Queue | undefined; quality: NumberQuality | undefined };
 
-async function loadNumbers({ places, signal, err }: Context): Promise<NumberStatus[]> {
-  await using messages = createClient(MessagesService, places.messages());
+async function loadNumbers({ places, tls, signal, err }: Context): Promise<NumberStatus[]> {
+  await using messages = createClient(MessagesService, places.messages(), { tls: tls.grpc });
   const { numbers } = await messages.listNumbers({}, { signal });
-  await using quality = createClient(QualityService, places.quality());
+  await using quality = createClient(QualityService, places.quality(), { tls: tls.grpc });
   const complaints = new Set<string>();
   const orDash = async <T>(what: string, answer: Promise<T>): Promise<T | undefined> => {
     try {

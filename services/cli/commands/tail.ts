@@ -11,11 +11,11 @@ const remembered = 1_000;
 
 /** Until the signal. */
 export async function tail({ number, isFull }: { number: string | undefined; isFull: boolean }, context: Context) {
-  const { places, json, out, err, signal } = context;
+  const { places, tls, json, out, err, signal } = context;
   const id = number === undefined ? "*" : await findNumberId(number, context);
   const url = places.nats();
   const log = createLog({ service: "cli", level: "silent" });
-  await using nats = await connectNats({ url, name: "heliograph tail", log, signal });
+  await using nats = await connectNats({ url, name: "heliograph tail", log, signal, tls: tls.nats });
   const seen = new Set<string>();
   const show = (data: Uint8Array, subject: string): void => {
     const news = readNews(subject, data);
