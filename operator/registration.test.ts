@@ -5,7 +5,7 @@ import type { WebhookSubscription } from "./api/v1alpha1/webhook-subscription.ts
 import type { WhatsAppBusinessAccount } from "./api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "./api/v1alpha1/whatsapp-number.ts";
 import type { WhatsAppTemplate } from "./api/v1alpha1/whatsapp-template.ts";
-import { applyAccount, applyNumber, applySubscription, declareTemplate } from "./registration.ts";
+import { applyAccount, applyNumber, applySubscription, declareTemplate, editTemplate } from "./registration.ts";
 
 const apiVersion = "heliograph.dev/v1alpha1";
 
@@ -244,5 +244,22 @@ for (const [sentence, more, components] of templates) {
     const category = more.category === "Authentication" ? "AUTHENTICATION" : "UTILITY";
     const parameterFormat = more.parameterFormat === "Named" ? "NAMED" : "POSITIONAL";
     assert.deepEqual(rest, { wabaId: "102", name: "hi", language: "de", category, parameterFormat });
+  });
+}
+
+const ttls: [category: "Utility" | "Marketing", declared: number | undefined, atWhatsApp: number | undefined][] = [
+  ["Utility", undefined, undefined],
+  ["Utility", 3_600, 3_600],
+  ["Utility", 2_592_000, -1],
+  ["Marketing", 2_592_000, 2_592_000],
+];
+for (const [category, declared, atWhatsApp] of ttls) {
+  test(`a ${category} template that lives ${declared ?? "as WhatsApp likes"} seconds`, () => {
+    const ttl = declared === undefined ? {} : { messageTtlSeconds: declared };
+    const template = declareTemplate({ spec: { ...templateSpec, category, ...ttl } }, account("fjord", "102"));
+    assert.equal(template.messageSendTtlSeconds, atWhatsApp);
+    const edited = editTemplate(template, { category: false, components: false, messageTtl: true }).template;
+    assert.equal(edited?.messageSendTtlSeconds, atWhatsApp);
+    assert.deepEqual([edited?.category, edited?.componentsJson], [undefined, undefined]);
   });
 }

@@ -62,7 +62,7 @@ const parameterFormats = { Positional: "POSITIONAL", Named: "NAMED" } as const s
 /** What the template should be, for the calls that compare, create and edit. `account` is the one that its accountRef names. */
 export function declareTemplate(
   { spec }: Pick<WhatsAppTemplate, "spec">,
-  account: Pick<WhatsAppBusinessAccount, "spec">,
+  account: { spec: Pick<WhatsAppBusinessAccount["spec"], "wabaId"> },
 ): TemplateDeclaration {
   return {
     wabaId: account.spec.wabaId,
@@ -71,18 +71,38 @@ export function declareTemplate(
     category: categories[spec.category],
     parameterFormat: parameterFormats[spec.parameterFormat],
     componentsJson: new TextEncoder().encode(JSON.stringify(componentsOf(spec))),
+    ...ttlOf(spec),
   };
 }
 
 type Declared = "wabaId" | "name" | "language" | "category" | "parameterFormat" | "componentsJson";
-export type TemplateDeclaration = Required<Pick<MessageInitShape<typeof TemplateSchema>, Declared>>;
+export type TemplateDeclaration = Required<Pick<MessageInitShape<typeof TemplateSchema>, Declared>> & {
+  /** Absent: whatever WhatsApp has. */
+  messageSendTtlSeconds?: number;
+};
 
-/** `change` says what of it is edited. */
+export const monthSeconds = 2_592_000;
+/** How WhatsApp writes 30 days for all categories but MARKETING. */
+export const monthAtWhatsApp = -1;
+
+function ttlOf({ category, messageTtlSeconds }: WhatsAppTemplate["spec"]): { messageSendTtlSeconds?: number } {
+  if (messageTtlSeconds === undefined) return {};
+  const isMonth = category !== "Marketing" && messageTtlSeconds === monthSeconds;
+  return { messageSendTtlSeconds: isMonth ? monthAtWhatsApp : messageTtlSeconds };
+}
+
+/** What of a template is edited. */
+export type EditedParts = { category: boolean; components: boolean; messageTtl: boolean };
+
 export function editTemplate(
-  { wabaId, name, language, category, componentsJson }: TemplateDeclaration,
-  change: { category: boolean; components: boolean },
+  { wabaId, name, language, category, componentsJson, messageSendTtlSeconds }: TemplateDeclaration,
+  change: EditedParts,
 ): MessageInitShape<typeof EditTemplateRequestSchema> {
-  const edited = { ...(change.category && { category }), ...(change.components && { componentsJson }) };
+  const edited = {
+    ...(change.category && { category }),
+    ...(change.components && { componentsJson }),
+    ...(change.messageTtl && messageSendTtlSeconds !== undefined && { messageSendTtlSeconds }),
+  };
   return { template: { wabaId, name, language, ...edited } };
 }
 

@@ -7,7 +7,7 @@ import { secrets as secretResource } from "./kinds.ts";
 import { hasStatus } from "./runtime/api-error.ts";
 import type { Client } from "./runtime/client.ts";
 import type { Clock } from "./runtime/clock.ts";
-import { isRecord, type Key } from "./runtime/objects.ts";
+import { isRecord, type Key, type KubeObject } from "./runtime/objects.ts";
 
 /** `hash` is of the value without surrounding white space. */
 export type SecretFacts = { kind: "present"; hash: string } | { kind: "missing"; why: string };
@@ -40,8 +40,9 @@ export function openSecrets({ client, clock, log, everyMs }: SecretsOptions): Se
 
   async function readNow(secret: Key): Promise<Known> {
     const values = await valuesOf(client, secret);
-    const hashes = values && new Map(Array.from(values, ([field, value]) => [field, hashOf(value)]));
-    const now = { readAtMs: clock.monotonicMs(), hashes, why: `secret ${secret} does not exist` };
+    const hashes = typeof values === "string" ? undefined : new Map(Array.from(values, toHash));
+    const why = typeof values === "string" ? values : "";
+    const now = { readAtMs: clock.monotonicMs(), hashes, why };
     const before = known.get(secret);
     known.set(secret, now);
     if (before !== undefined && !isSame(before.hashes, hashes)) for (const { onChange } of followers) onChange(secret);
@@ -89,25 +90,35 @@ export function openSecrets({ client, clock, log, everyMs }: SecretsOptions): Se
         ? { kind: "missing", why: `secret ${secret} has no key ${field}, or it is empty` }
         : { kind: "present", hash };
     },
-    read: async (secret, field) => (await valuesOf(client, secret))?.get(field),
+    async read(secret, field) {
+      const values = await valuesOf(client, secret);
+      return typeof values === "string" ? undefined : values.get(field);
+    },
     follow: (followed) => void followers.push(followed),
     [Symbol.asyncDispose]: () => looking[Symbol.asyncDispose](),
   };
 }
 
-/** Undefined if the secret does not exist; empty values are left out. One that may not be read counts as missing. */
-async function valuesOf(client: Client, secret: Key): Promise<Map<string, string> | undefined> {
-  const object = await client.get(secretResource, secret).catch((error: unknown) => {
-    if (hasStatus(error, 403)) return undefined;
+/** Or why there are none; empty values are left out. What is there and may not be read is as good as missing. */
+async function valuesOf(client: Client, secret: Key): Promise<Map<string, string> | string> {
+  let object: KubeObject | undefined;
+  try {
+    object = await client.get(secretResource, secret);
+  } catch (error) {
+    if (hasStatus(error, 403)) return `the operator may not read secret ${secret}`;
     throw error;
-  });
-  if (object === undefined) return undefined;
+  }
+  if (object === undefined) return `secret ${secret} does not exist`;
   const data = isRecord(object["data"]) ? object["data"] : {};
   const values = Object.entries(data).flatMap(([field, value]): [string, string][] => {
     const text = typeof value === "string" ? Buffer.from(value, "base64").toString("utf8").trim() : "";
     return text === "" ? [] : [[field, text]];
   });
   return new Map(values);
+}
+
+function toHash([field, value]: [string, string]): [string, string] {
+  return [field, hashOf(value)];
 }
 
 function hashOf(value: string): string {

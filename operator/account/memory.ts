@@ -17,6 +17,8 @@ export type AccountMemory = {
   fingerprint: string | undefined;
   changedAtMs: number;
   newsAtMs: number;
+  /** The annotation, as it was when it was last looked at. */
+  reconcileAt: string | undefined;
 };
 
 export type Memories = { of(key: Key): AccountMemory; forget(key: Key): void };
@@ -35,6 +37,7 @@ export function createMemories(): Memories {
         fingerprint: undefined,
         changedAtMs: -Infinity,
         newsAtMs: -Infinity,
+        reconcileAt: undefined,
       };
       memories.set(key, memory);
       return memory;

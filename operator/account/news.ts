@@ -1,6 +1,7 @@
 // What WhatsApp tells of accounts, as it passes by on NATS. Nothing is stored or repeated: what goes unheard is found at the next look.
 import type { Logger } from "pino";
 import { connectNats, type Nats, subscribeCore } from "#lib/nats.ts";
+import type { TlsFiles } from "#lib/tls-files.ts";
 
 export type AccountNews = AsyncDisposable & {
   /** Called with the account's id when something of it may have changed. */
@@ -16,8 +17,10 @@ const fields = new Set([
   "business_status_update",
 ]);
 
+type Options = { url: string; log: Logger; tls?: TlsFiles | undefined };
+
 /** Connects in the background, for as long as it takes. */
-export function followAccountNews({ url, log }: { url: string; log: Logger }): AccountNews {
+export function followAccountNews({ url, log, tls }: Options): AccountNews {
   const closing = new AbortController();
   const listeners: ((wabaId: string) => void)[] = [];
   let nats: Nats | undefined;
@@ -31,7 +34,7 @@ export function followAccountNews({ url, log }: { url: string; log: Logger }): A
     let isTold = false;
     while (nats === undefined && !closing.signal.aborted) {
       try {
-        nats = await connectNats({ url, name: "operator", log, signal: closing.signal });
+        nats = await connectNats({ url, name: "operator", log, signal: closing.signal, tls });
         subscribeCore(nats, "wa.account.>", (_, subject) => hear(subject));
       } catch (error) {
         if (!closing.signal.aborted && !isTold)

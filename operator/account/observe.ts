@@ -3,6 +3,7 @@ import { ServiceError } from "#lib/errors.ts";
 import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
 import type { Stored } from "../kinds.ts";
 import type { Register } from "../number/register.ts";
+import { annotations } from "../names.ts";
 import { findOlder } from "../older.ts";
 import { applyAccount } from "../registration.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
@@ -39,6 +40,7 @@ export function accountObserver(options: ObserverOptions): (work: Work) => Promi
     const account = watches.accounts.store.get(key);
     if (account === undefined) return undefined;
     const memory = memories.of(key);
+    followAnnotation(memory, account, clock.monotonicMs());
     const credentials = await lookAtCredentials(options, account);
     const fingerprint = hashOf([account.spec, credentials]);
     noteChange(memory, fingerprint, clock.monotonicMs());
@@ -81,6 +83,19 @@ async function lookAtCredentials(
 function noteChange(memory: AccountMemory, fingerprint: string, nowMs: number): void {
   if (memory.fingerprint !== undefined && memory.fingerprint !== fingerprint) memory.changedAtMs = nowMs;
   memory.fingerprint = fingerprint;
+}
+
+/** What a person asks to be looked at again is asked of WhatsApp anew, and what was refused is tried again. */
+function followAnnotation(memory: AccountMemory, { metadata }: Account, nowMs: number): void {
+  const reconcileAt = metadata.annotations?.[annotations.reconcileAt];
+  if (memory.reconcileAt === reconcileAt) return;
+  Object.assign(memory, {
+    reconcileAt,
+    newsAtMs: nowMs,
+    declaring: undefined,
+    subscribing: undefined,
+    failing: undefined,
+  });
 }
 
 type Look = { account: Account; memory: AccountMemory; fingerprint: string };

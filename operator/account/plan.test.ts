@@ -284,6 +284,6 @@ test("a paused account is left alone", () => {
   assert.deepEqual(plan.actions, []);
   assert.deepEqual(
     plan.status.conditions?.map(({ type, status }) => `${type} ${status}`),
-    ["ReconciliationPaused True"],
+    ["Ready Unknown", "ReconciliationPaused True"],
   );
 });

@@ -1,6 +1,6 @@
 // What is to be done for a business account, and what its status says. Pure and total: every state has a plan.
 import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
-import { type Condition, pausedConditions, type Said, sayForTools, toConditions } from "../conditions.ts";
+import { type Condition, cut, pausedConditions, type Said, sayForTools, toConditions } from "../conditions.ts";
 import { annotations } from "../names.ts";
 import { waitMs } from "../trial.ts";
 import {
@@ -116,8 +116,8 @@ function toldOf({ account, upstream, twin }: AccountFacts): Pick<AccountStatus, 
   const told = upstream.value.account.value;
   return {
     ...known,
-    ...(told.name !== "" && { name: told.name.slice(0, 512) }),
-    ...(told.currency !== "" && { currency: told.currency.slice(0, 8) }),
+    ...(told.name !== "" && { name: cut(told.name, 512) }),
+    ...(told.currency !== "" && { currency: cut(told.currency, 8) }),
   };
 }
 
@@ -140,7 +140,7 @@ function undeclaredOf({
     .map(({ phoneNumberId, maskedPhoneNumber, verifiedName }) => ({
       phoneNumberId,
       maskedPhoneNumber,
-      ...(verifiedName !== "" && { verifiedName: verifiedName.slice(0, 512) }),
+      ...(verifiedName !== "" && { verifiedName: cut(verifiedName, 512) }),
     }));
   return undeclaredNumbers.length > 0 ? { undeclaredNumbers } : {};
 }

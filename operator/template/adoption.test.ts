@@ -87,6 +87,25 @@ test("a one-time code, which WhatsApp shows as a link, is declared as a code", (
   ]);
 });
 
+const ttls: [sentence: string, atWhatsApp: number, declared: number | undefined][] = [
+  ["is declared", 3_600, 3_600],
+  ["of 30 days in seconds", -1, 2_592_000],
+  ["of nothing not at all", 0, undefined],
+];
+for (const [sentence, messageSendTtlSeconds, declared] of ttls) {
+  test(`a time to live ${sentence}`, () => {
+    const template = create(TemplateSchema, {
+      name: "hi",
+      category: "UTILITY",
+      messageSendTtlSeconds,
+      componentsJson: Buffer.from(JSON.stringify([body])),
+    });
+    const adopted = adoptTemplate(template, "fjord");
+    assert.ok("spec" in adopted);
+    assert.equal(adopted.spec["messageTtlSeconds"], declared);
+  });
+}
+
 test("an example that is not told, or only in part, is filled in", () => {
   const link = { type: "URL", text: "See", url: "https://a.example/{{1}}", example: ["b"] };
   assert.deepEqual(roundTrip({ components: [{ type: "BODY", text: "Hi {{1}}, you." }, buttons(link)] }), [

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Template } from "#proto/heliograph/templates/v1/templates_pb.ts";
 import { toWord } from "../number/words.ts";
+import { monthAtWhatsApp, monthSeconds } from "../registration.ts";
 import { buttonTypes, codeButtonTypes, headerFormats } from "./components.ts";
 
 /** Fields of a spec, or why there are none. */
@@ -64,9 +65,16 @@ export function adoptTemplate(template: Template, accountName: string): AdoptedS
       language: template.language,
       category,
       ...(template.parameterFormat === "NAMED" && { parameterFormat: "Named" }),
+      ...ttlOf(template),
       ...parts.spec,
     },
   };
+}
+
+/** WhatsApp's own default is left out. */
+function ttlOf({ messageSendTtlSeconds: ttl = 0 }: Template): { messageTtlSeconds?: number } {
+  if (ttl === monthAtWhatsApp) return { messageTtlSeconds: monthSeconds };
+  return ttl > 0 ? { messageTtlSeconds: ttl } : {};
 }
 
 function part(given: readonly Component[], type: string): Component | undefined {

@@ -159,8 +159,9 @@ function nameOf({ wabaId, name, language }: TemplateName): string {
 function fingerprintOf(template: Template | undefined): string {
   if (template === undefined || template.status === deleted) return absent;
   const { templateId, category, status, quality, parameterFormat, rejectedReason, componentsJson } = template;
+  const { messageSendTtlSeconds } = template;
   const text = Buffer.from(componentsJson).toString("utf8");
-  return hashOf([templateId, category, status, quality, parameterFormat, rejectedReason, text]);
+  return hashOf([templateId, category, status, quality, parameterFormat, rejectedReason, text, messageSendTtlSeconds]);
 }
 
 function orAbsent(error: unknown): undefined {

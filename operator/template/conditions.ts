@@ -15,14 +15,18 @@ export function said(status: Said["status"], reason: Reason, message = ""): Said
 }
 
 /** What is in the way of saying anything of the template itself. */
-export function findObstacle({ template, account, twin, observed }: TemplateFacts): Said | undefined {
-  if (twin !== undefined) {
-    const message = `WhatsAppTemplate ${twin} is older and declares the same template; delete one of the two`;
-    return said("False", "TemplateInUse", message);
-  }
+export function findObstacle({ template, account, accountTwin, twin, observed }: TemplateFacts): Said | undefined {
   if (account === undefined) {
     const message = `there is no WhatsAppBusinessAccount ${template.spec.accountRef.name} in the namespace; apply it`;
     return said("False", "AccountMissing", message);
+  }
+  if (accountTwin !== undefined) {
+    const message = `WhatsAppBusinessAccount ${accountTwin} is older and has the same wabaId; delete one of the two`;
+    return said("False", "AccountInUse", message);
+  }
+  if (twin !== undefined) {
+    const message = `WhatsAppTemplate ${twin} is older and declares the same template; delete one of the two`;
+    return said("False", "TemplateInUse", message);
   }
   if (observed.kind === "away")
     return said("Unknown", "TemplatesAway", `${observed.service} does not answer: ${observed.why}`);

@@ -85,15 +85,20 @@ function wakeByChanges(watches: TemplateWatches, queue: WorkQueue): void {
     // Another one with the same name and language may have become the older one.
     if (change.type !== "updated") for (const key of namesakesOf(watches, change.object)) queue.add(key);
   });
-  watches.accounts.follow(({ object }) => {
-    for (const { metadata } of watches.templates.store.lookup("account", keyOf(object.metadata)))
-      queue.add(keyOf(metadata));
+  watches.accounts.follow(({ type, object }) => {
+    // One that came or went may have made another the older one.
+    const accounts = type === "updated" ? [] : watches.accounts.store.lookup("wabaId", object.spec.wabaId);
+    for (const { metadata } of [object, ...accounts])
+      for (const template of watches.templates.store.lookup("account", keyOf(metadata)))
+        queue.add(keyOf(template.metadata));
   });
 }
 
 function priorityOf({ type, object }: Change<Stored<WhatsAppTemplate>>): "urgent" | "normal" | "background" {
   if (object.metadata.deletionTimestamp !== undefined) return "urgent";
-  return type === "added" ? "background" : "normal";
+  const isSettled = object.status?.observedGeneration === object.metadata.generation;
+  // The backlog of a start comes after what somebody has just applied.
+  return type === "added" && isSettled ? "background" : "normal";
 }
 
 function namesakesOf(watches: TemplateWatches, { metadata, spec }: Stored<WhatsAppTemplate>): Key[] {

@@ -51,6 +51,7 @@ async function carryOut(step: Step, action: TemplateAction): Promise<Outcome | u
   const { options, observed, work } = step;
   switch (action.kind) {
     case "keepFinalizer":
+      if (action.left !== undefined) tellLeft(step, action.left);
       await keepFinalizer(step, action.isKept);
       // Without it, one that is being deleted is gone.
       return observed.facts.template.metadata.deletionTimestamp === undefined ? undefined : { kind: "done" };
@@ -64,6 +65,13 @@ async function carryOut(step: Step, action: TemplateAction): Promise<Outcome | u
       await lookLive(step);
       return toOutcome(await options.upstream.remove(observed, work.signal));
   }
+}
+
+function tellLeft({ options, observed, work }: Step, why: string): void {
+  const { template } = observed.facts;
+  const note = `the template stays at WhatsApp: ${why}, and its WhatsAppBusinessAccount is gone`;
+  work.log.warn({ why }, "template was left at WhatsApp");
+  options.recorder.record(template, { type: "Warning", reason: "LeftAtWhatsApp", action: "Delete", note });
 }
 
 function toOutcome(done: Done): Outcome {

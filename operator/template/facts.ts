@@ -3,6 +3,7 @@ import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-
 import type { WhatsAppTemplate } from "../api/v1alpha1/whatsapp-template.ts";
 import type { Stored } from "../kinds.ts";
 import type { Answer } from "../number/facts.ts";
+import type { Key } from "../runtime/objects.ts";
 import type { Reason } from "./reasons.ts";
 
 /** JSON texts; empty: absent. */
@@ -33,6 +34,10 @@ export type Refusals = {
 export type TemplateFacts = {
   template: Stored<WhatsAppTemplate>;
   account: WhatsAppBusinessAccount | undefined;
+  /** Of the account; where one is being deleted and its account is gone, as it was. */
+  wabaId: string | undefined;
+  /** The older resource that declares the same account: whoever writes down another's id does not get at their templates. */
+  accountTwin: Key | undefined;
   /** The older resource that declares the same template. */
   twin: string | undefined;
   /** Another resource declares the same template. */

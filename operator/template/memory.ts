@@ -6,6 +6,8 @@ export type TemplateMemory = {
   refusals: Refusals;
   /** What was handed in, until it is seen in the status. */
   submitted: { hash: string; at: Date } | undefined;
+  /** The annotation as it was when the refusals came about. */
+  reconcileAt: string | undefined;
 };
 
 export type TemplateMemories = { of(key: Key): TemplateMemory; forget(key: Key): void };
@@ -14,7 +16,7 @@ export function createMemories(): TemplateMemories {
   const memories = new Map<Key, TemplateMemory>();
   return {
     of(key) {
-      const memory = memories.get(key) ?? { refusals: {}, submitted: undefined };
+      const memory = memories.get(key) ?? { refusals: {}, submitted: undefined, reconcileAt: undefined };
       memories.set(key, memory);
       return memory;
     },

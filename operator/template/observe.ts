@@ -2,12 +2,13 @@
 import type { Stored } from "../kinds.ts";
 import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppTemplate } from "../api/v1alpha1/whatsapp-template.ts";
+import { annotations } from "../names.ts";
 import { findOlder } from "../older.ts";
 import { declareTemplate, type TemplateDeclaration } from "../registration.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Work } from "../runtime/controller.ts";
-import type { Key } from "../runtime/objects.ts";
+import { type Key, keyOf } from "../runtime/objects.ts";
 import type { Watches } from "../watches.ts";
 import type { Catalog } from "./catalog.ts";
 import type { TemplateFacts } from "./facts.ts";
@@ -37,16 +38,24 @@ export function templateObserver({ watches, catalog, memories, clock }: Observer
     const template = watches.templates.store.get(key);
     if (template === undefined) return undefined;
     const memory = memories.of(key);
+    forgetRefusals(memory, template);
     const account = accountOf(watches, template);
-    const declaration = account && declareTemplate(template, account);
-    const { observed, isBlip } = declaration === undefined ? nobody : await catalog.ask(declaration, signal);
+    const wabaId = account?.spec.wabaId ?? wabaIdBefore(template);
+    const claims = wabaId === undefined ? [] : watches.accounts.store.lookup("wabaId", wabaId);
+    const accountTwin = findClaim(template, account, claims);
+    const declaration = wabaId === undefined ? undefined : declareTemplate(template, { spec: { wabaId } });
+    // What another's account has is none of their business.
+    const isAsked = declaration !== undefined && accountTwin === undefined;
+    const { observed, isBlip } = isAsked ? await catalog.ask(declaration, signal) : nobody;
     return {
       declaration,
       memory,
       facts: {
         template,
         account,
-        ...twinsOf(watches, template, account),
+        wabaId,
+        accountTwin,
+        ...twinsOf(watches, template, claims),
         hash: hashOf(declaration === undefined ? {} : readable(declaration)),
         submitted: submittedOf(template, memory),
         observed,
@@ -56,6 +65,29 @@ export function templateObserver({ watches, catalog, memories, clock }: Observer
       },
     };
   };
+}
+
+/** What a person asks to be tried again is tried again. */
+function forgetRefusals(memory: TemplateMemory, { metadata }: Stored<WhatsAppTemplate>): void {
+  const reconcileAt = metadata.annotations?.[annotations.reconcileAt];
+  if (memory.reconcileAt !== reconcileAt) memory.refusals = {};
+  memory.reconcileAt = reconcileAt;
+}
+
+/** Accounts are often deleted before their templates, which are to go at WhatsApp all the same. */
+function wabaIdBefore({ metadata, status }: Stored<WhatsAppTemplate>): string | undefined {
+  return metadata.deletionTimestamp === undefined ? undefined : status?.wabaId;
+}
+
+/** Of an account that is gone: whoever has it now, in another namespace. */
+function findClaim(
+  { metadata }: Stored<WhatsAppTemplate>,
+  account: Stored<WhatsAppBusinessAccount> | undefined,
+  claims: readonly Stored<WhatsAppBusinessAccount>[],
+): Key | undefined {
+  if (account !== undefined) return findOlder(account, claims);
+  const other = claims.find((claim) => claim.metadata.namespace !== metadata.namespace);
+  return other && keyOf(other.metadata);
 }
 
 const nobody = { observed: { kind: "known", value: undefined }, isBlip: false } as const;
@@ -72,17 +104,28 @@ function readable({ componentsJson, ...rest }: TemplateDeclaration): object {
   return { ...rest, components: Buffer.from(componentsJson).toString("utf8") };
 }
 
+/** `claims` are the resources of its account; those of a younger one do not count. */
 function twinsOf(
   watches: TemplateWatches,
   template: Stored<WhatsAppTemplate>,
-  account: WhatsAppBusinessAccount | undefined,
+  claims: readonly Stored<WhatsAppBusinessAccount>[],
 ): { twin: string | undefined; isShared: boolean } {
   const { name, language } = template.spec;
   const others = watches.templates.store
     .lookup("template", `${name}/${language}`)
     .filter((other) => other.metadata.uid !== template.metadata.uid)
-    .filter((other) => accountOf(watches, other)?.spec.wabaId === account?.spec.wabaId);
+    .filter((other) => {
+      const theirs = accountOf(watches, other);
+      return claims.some(({ metadata }) => metadata.uid === theirs?.metadata.uid) && isFree(theirs, claims);
+    });
   return { twin: findOlder(template, others), isShared: others.length > 0 };
+}
+
+function isFree(
+  account: Stored<WhatsAppBusinessAccount> | undefined,
+  claims: readonly Stored<WhatsAppBusinessAccount>[],
+): boolean {
+  return account !== undefined && findOlder(account, claims) === undefined;
 }
 
 /** What was handed in just now, before what the status tells. */

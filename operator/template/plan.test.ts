@@ -66,6 +66,8 @@ function factsOf(more: Partial<TemplateFacts> = {}): TemplateFacts {
   return {
     template: template(),
     account,
+    wabaId: "102",
+    accountTwin: undefined,
     twin: undefined,
     isShared: false,
     hash: "h",
@@ -192,9 +194,15 @@ const cases: [sentence: string, facts: Partial<TemplateFacts>, actions: string, 
   ],
   [
     "without its account nothing is known",
-    { account: undefined, observed: nothing },
+    { account: undefined, wabaId: undefined, observed: nothing },
     "",
     "Approved=Unknown/AccountMissing Drifted=Unknown/AccountMissing Ready=False/AccountMissing Stalled=True/AccountMissing Submitted=Unknown/AccountMissing",
+  ],
+  [
+    "one of an account that another resource had first does nothing",
+    { accountTwin: "other/fjord", observed: nothing },
+    "",
+    "Approved=Unknown/AccountInUse Drifted=Unknown/AccountInUse Ready=False/AccountInUse Stalled=True/AccountInUse Submitted=Unknown/AccountInUse",
   ],
   [
     "the younger of two does nothing",
@@ -212,7 +220,7 @@ const cases: [sentence: string, facts: Partial<TemplateFacts>, actions: string, 
     "a paused resource is left alone",
     { observed: nothing, template: template({ metadata: { annotations: { "heliograph.dev/paused": "true" } } }) },
     "",
-    "ReconciliationPaused=True/Paused",
+    "Ready=Unknown/Paused ReconciliationPaused=True/Paused",
   ],
   [
     "Delete takes a finalizer",
@@ -256,6 +264,7 @@ const deletions: [sentence: string, facts: Partial<TemplateFacts>, actions: stri
     undefined,
   ],
   ["with Retain it is let go", dying({ deletionPolicy: "Retain" }), "keepFinalizer", undefined],
+  ["what is another's account stays", { ...dying(), accountTwin: "other/fjord" }, "keepFinalizer", undefined],
   ["what another resource declares stays", { ...dying(), isShared: true }, "keepFinalizer", undefined],
   [
     "a disabled one cannot be deleted",
@@ -271,7 +280,19 @@ const deletions: [sentence: string, facts: Partial<TemplateFacts>, actions: stri
   ],
   ["and then", { ...dying(), refusals: { deletion: { ...failed, tries: 4 } } }, "delete", "Deleting"],
   ["but not for ever", { ...dying(), refusals: { deletion: failed } }, "", "DeletionFailed"],
-  ["nobody deletes without the account", { ...dying(), account: undefined, observed: nothing }, "", "DeletionFailed"],
+  ["it is deleted although its account is gone", { ...dying(), account: undefined }, "delete", "Deleting"],
+  [
+    "but left after so many tries, for nobody would mend anything",
+    { ...dying(), account: undefined, refusals: { deletion: failed } },
+    "keepFinalizer",
+    undefined,
+  ],
+  [
+    "one that never had an account is let go",
+    { ...dying(), account: undefined, wabaId: undefined, observed: nothing },
+    "keepFinalizer",
+    undefined,
+  ],
   ["nor without the service", { ...dying(), observed: away }, "", "TemplatesAway"],
   ["one that is not ours to hold is none of our business", dying({}, []), "", undefined],
 ];
@@ -280,8 +301,10 @@ for (const [sentence, facts, actions, reason] of deletions) {
     const plan = planTemplate(factsOf(facts));
     const ready = plan.status?.conditions?.find(({ type }) => type === "Ready");
     assert.deepEqual([doing(plan), ready?.reason], [actions, reason]);
-    if (reason === "DeletionFailed")
-      assert.match(ready?.message ?? "", /kubectl patch wat hi .*deletionPolicy.*Retain/);
+    if (reason === "DeletionFailed" || reason === "TemplatesAway")
+      assert.match(ready?.message ?? "", /kubectl -n n patch wat hi .*deletionPolicy.*Retain/);
+    const isLeft = plan.actions.some((action) => action.kind === "keepFinalizer" && action.left !== undefined);
+    assert.equal(isLeft, sentence.startsWith("but left"));
   });
 }
 
@@ -307,6 +330,7 @@ test("the status has WhatsApp's words as Kubernetes spells them, and the differe
     { ...status, conditions: [] },
     {
       observedGeneration: 3,
+      wabaId: "102",
       id: "7",
       state: "PendingDeletion",
       category: "Utility",

@@ -1,5 +1,6 @@
 // What is to be done for a template, from everything that is known of it. Pure and total: every state has a plan.
 import { templateFinalizer } from "../names.ts";
+import type { EditedParts } from "../registration.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
 import { findObstacle, type Said, said } from "./conditions.ts";
 import type { TemplateFacts } from "./facts.ts";
@@ -7,10 +8,11 @@ import { deletionStatus, isPaused, pausedStatus, statusOf, type TemplateStatus, 
 import { decideSubmission, type Submission } from "./submission.ts";
 
 export type TemplateAction =
-  | { kind: "keepFinalizer"; isKept: boolean }
+  /** `left`: why the template stays at WhatsApp although it was to go. */
+  | { kind: "keepFinalizer"; isKept: boolean; left?: string }
   | { kind: "create" }
   /** What of it is to be changed. */
-  | { kind: "edit"; category: boolean; components: boolean }
+  | ({ kind: "edit" } & EditedParts)
   | { kind: "delete" };
 
 export type TemplatePlan = {
@@ -58,8 +60,9 @@ function decide({ template, observed, hash, submitted, now }: TemplateFacts): Su
 }
 
 /** Only where something outside is to be removed, and only by the resource that the template belongs to. */
-function keepFinalizer({ template, twin }: TemplateFacts): TemplateAction[] {
-  const isKept = template.spec.deletionPolicy === "Delete" && twin === undefined;
+function keepFinalizer({ template, twin, accountTwin }: TemplateFacts): TemplateAction[] {
+  const isOurs = twin === undefined && accountTwin === undefined;
+  const isKept = template.spec.deletionPolicy === "Delete" && isOurs;
   return hasFinalizer(template) === isKept ? [] : [{ kind: "keepFinalizer", isKept }];
 }
 
@@ -89,29 +92,40 @@ function lookAgainMs(facts: TemplateFacts, submission: Submission | undefined): 
 }
 
 function planDeletion(facts: TemplateFacts): TemplatePlan {
-  const { template, account, twin, isShared, observed, refusals, now } = facts;
+  const { template, account, accountTwin, wabaId, twin, isShared, observed, refusals, now } = facts;
   if (!hasFinalizer(template)) return rest(undefined);
   const letGo: TemplatePlan = { ...rest(undefined), actions: [{ kind: "keepFinalizer", isKept: false }] };
-  if (template.spec.deletionPolicy === "Retain" || twin !== undefined || isShared) return letGo;
-  if (account === undefined)
-    return rest(failed(facts, `there is no WhatsAppBusinessAccount ${template.spec.accountRef.name} any more`));
+  const isOthers = twin !== undefined || accountTwin !== undefined || isShared;
+  if (template.spec.deletionPolicy === "Retain" || isOthers) return letGo;
+  // It never had an account, so nothing was ever handed in for it.
+  if (wabaId === undefined) return letGo;
   if (observed.kind === "away") {
-    const away = said("Unknown", "TemplatesAway", `${observed.service} does not answer: ${observed.why}`);
-    return { ...rest(facts.isBlip ? undefined : deletionStatus(facts, away)), retry: observed.why };
+    const why = `${observed.service} does not answer: ${observed.why}; ${wayOut(template)}`;
+    const away = deletionStatus(facts, said("Unknown", "TemplatesAway", why));
+    return { ...rest(facts.isBlip ? undefined : away), retry: observed.why };
   }
   const { value } = observed;
   if (value === undefined || value.status === "PENDING_DELETION") return letGo;
-  if (value.status === "DISABLED") return rest(failed(facts, "WhatsApp does not delete a disabled template"));
   const { deletion } = refusals;
-  if (deletion !== undefined && deletion.tries >= mostTries) return rest(failed(facts, deletion.message));
+  const stuck = deletion !== undefined && deletion.tries >= mostTries ? deletion.message : undefined;
+  const why = value.status === "DISABLED" ? "WhatsApp does not delete a disabled template" : stuck;
+  if (why !== undefined) return account === undefined ? leave(why) : rest(failed(facts, why));
   const deleting = deletionStatus(facts, said("False", "Deleting", "the template is being deleted at WhatsApp"));
   if (deletion === undefined || deletion.retryAt <= now) return { ...rest(deleting), actions: [{ kind: "delete" }] };
   return { ...rest(deleting), lookAgainMs: Math.max(leastMs, deletion.retryAt.getTime() - now.getTime()) };
 }
 
+/** Without its account nobody would mend anything, and a namespace that is deleted would wait for ever. */
+function leave(why: string): TemplatePlan {
+  return { ...rest(undefined), actions: [{ kind: "keepFinalizer", isKept: false, left: why }] };
+}
+
 function failed(facts: TemplateFacts, why: string): TemplateStatus {
-  const { name } = facts.template.metadata;
-  const way = `kubectl patch wat ${name} --type merge -p '{"spec":{"deletionPolicy":"Retain"}}'`;
-  const ready: Said = said("False", "DeletionFailed", `${why}; to delete the resource and leave the template: ${way}`);
+  const ready: Said = said("False", "DeletionFailed", `${why}; ${wayOut(facts.template)}`);
   return deletionStatus(facts, ready);
+}
+
+function wayOut({ metadata: { name, namespace = "" } }: TemplateFacts["template"]): string {
+  const patch = `--type merge -p '{"spec":{"deletionPolicy":"Retain"}}'`;
+  return `to delete the resource and leave the template: kubectl -n ${namespace} patch wat ${name} ${patch}`;
 }

@@ -7,6 +7,7 @@ export type Reason =
   | "NotPaused"
   | "TemplateInUse"
   | "AccountMissing"
+  | "AccountInUse"
   | "TemplatesAway"
   | "Missing"
   | "Submitting"
@@ -43,6 +44,7 @@ export const stalling: ReadonlySet<Reason> = new Set<Reason>([
   "DeletionFailed",
   "TemplateInUse",
   "AccountMissing",
+  "AccountInUse",
   "Missing",
   "Refused",
   "NameBlocked",

@@ -1,6 +1,6 @@
 // The status of a template, from what is known of it and what is going to be done.
 import type { WhatsAppTemplate } from "../api/v1alpha1/whatsapp-template.ts";
-import { pausedConditions, toConditions, toSeconds } from "../conditions.ts";
+import { cut, pausedConditions, toConditions, toSeconds } from "../conditions.ts";
 import { annotations } from "../names.ts";
 import { toWord } from "../number/words.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
@@ -63,7 +63,7 @@ const mostDrift = 16;
 export function toDrift(differences: readonly Difference[]): Drift {
   const byField = new Map(
     differences.map(({ field, declared, observed }) => {
-      const place = field.slice(0, 128);
+      const place = cut(field, 128);
       return [place, { field: place, declared: toValue(field, declared), observed: toValue(field, observed) }];
     }),
   );
@@ -76,8 +76,10 @@ function toText({ field, declared = "", observed = "" }: Drift[number]): string 
 
 function assemble(facts: TemplateFacts, drift: Drift, spoken: Record<string, Said>): TemplateStatus {
   const { observed, template, submitted } = facts;
+  const wabaId = facts.accountTwin === undefined ? (facts.wabaId ?? template.status?.wabaId) : undefined;
   return {
     ...generationOf(facts),
+    ...(wabaId !== undefined && { wabaId }),
     ...(observed.kind === "known" ? factsOf(observed.value, facts.now) : knownBefore(template.status)),
     ...(drift.length > 0 && { drift }),
     ...(submitted !== undefined && { submittedHash: submitted.hash, lastSubmittedTime: toSeconds(submitted.at) }),

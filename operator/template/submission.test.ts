@@ -5,6 +5,7 @@ import { decideSubmission, type SubmissionFacts } from "./submission.ts";
 const now = new Date("2026-11-23T12:00:00Z");
 const text = { field: "BODY.text", declared: '"a"', observed: '"b"' };
 const category = { field: "category", declared: '"UTILITY"', observed: '"MARKETING"' };
+const ttl = { field: "message_send_ttl_seconds", declared: "600", observed: "900" };
 const format = { field: "parameter_format", declared: '"NAMED"', observed: '"POSITIONAL"' };
 
 type Observed = NonNullable<SubmissionFacts["observed"]>;
@@ -44,6 +45,18 @@ const cases: Case[] = [
     "edit category components",
   ],
   ["or alone", { observed: { ...approved, status: "PAUSED", differences: [category] } }, "edit category"],
+  ["a time to live is edited", { observed: { ...approved, differences: [ttl] } }, "edit messageTtl"],
+  ["beside the text too", { observed: { ...approved, differences: [ttl, text] } }, "edit components messageTtl"],
+  [
+    "but not under another category than declared",
+    { observed: { ...approved, differences: [category, ttl] } },
+    "never CategoryFixed",
+  ],
+  [
+    "unless that is edited with it",
+    { observed: { ...approved, status: "PAUSED", differences: [category, ttl] } },
+    "edit category messageTtl",
+  ],
   ["the format stays, whatever else", { observed: { ...approved, differences: [text, format] } }, "never FormatFixed"],
   [
     "a rejected one waits for another text",
@@ -75,9 +88,9 @@ function inWords(submission: ReturnType<typeof decideSubmission>): string {
     case "create":
       return "create";
     case "edit":
-      return ["edit", submission.category && "category", submission.components && "components"]
-        .filter(Boolean)
-        .join(" ");
+      return ["edit", ...(["category", "components", "messageTtl"] as const).filter((part) => submission[part])].join(
+        " ",
+      );
     case "wait":
       return `wait ${submission.why} ${submission.until?.toISOString().slice(11, 16) ?? ""}`.trim();
     case "never":

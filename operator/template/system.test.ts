@@ -291,3 +291,27 @@ test("Retain leaves it there, and of two resources the older one counts", async 
   await untilSaid("twin", "Ready=True/Approved");
   assert.equal((await atWhatsApp()).filter(({ name }) => name === "closing").length, 1);
 });
+
+test("a time to live reaches WhatsApp, also when it changes, and nobody reviews it", async () => {
+  const ttlOf = async (id: string | undefined): Promise<unknown> => {
+    const found = await graph("GET", `${id ?? ""}?fields=message_send_ttl_seconds,status`);
+    return z.looseObject({ message_send_ttl_seconds: z.number() }).parse(found).message_send_ttl_seconds;
+  };
+  await apply(whatsAppTemplates, "brief", text("brief", "We are here for an hour.", { messageTtlSeconds: 3_600 }));
+  const { status } = await untilSaid("brief", "Ready=True/Approved");
+  assert.equal(await ttlOf(status?.id), 3_600);
+  await apply(whatsAppTemplates, "brief", text("brief", "We are here for an hour.", { messageTtlSeconds: 2_592_000 }));
+  await until(async () => (await ttlOf(status?.id)) === -1, { ...patience, message: "the new time to live is there" });
+  await untilSaid("brief", "Drifted=False/AsDeclared");
+  await untilSaid("brief", "Ready=True/Approved");
+});
+
+test("Delete takes it away also when its account's resource went before it", async () => {
+  await apply(whatsAppTemplates, "orphan", text("orphan", "This one goes last.", { deletionPolicy: "Delete" }));
+  await untilSaid("orphan", "Submitted=True/Submitted");
+  await admin.client.delete(businessAccounts, `${namespace}/fjord-coffee`);
+  await untilSaid("orphan", "Ready=False/AccountMissing");
+  await admin.client.delete(whatsAppTemplates, `${namespace}/orphan`);
+  await until(async () => (await get("orphan")) === undefined, { ...patience, message: "orphan is still there" });
+  assert.equal((await atWhatsApp()).filter(({ name }) => name === "orphan").length, 0);
+});

@@ -2,7 +2,7 @@
 import { ServiceError } from "#lib/errors.ts";
 import type { Client } from "#lib/grpc.ts";
 import type { TemplatesService } from "#proto/heliograph/templates/v1/templates_pb.ts";
-import { editTemplate, type TemplateDeclaration } from "../registration.ts";
+import { type EditedParts, editTemplate, type TemplateDeclaration } from "../registration.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Observed } from "./observe.ts";
@@ -13,7 +13,7 @@ export type Done = "known" | "unclear";
 
 export type UpstreamActions = {
   create(observed: Observed, signal: AbortSignal): Promise<Done>;
-  edit(observed: Observed, change: { category: boolean; components: boolean }, signal: AbortSignal): Promise<Done>;
+  edit(observed: Observed, change: EditedParts, signal: AbortSignal): Promise<Done>;
   remove(observed: Observed, signal: AbortSignal): Promise<Done>;
 };
 

@@ -1,7 +1,7 @@
 // The figures of a subscription's status. They change with each delivery, and a status is read by everybody: they are written when
 // the circuit turns or deliveries begin or cease to wait, and else at most each ten minutes.
 import type { WebhookSubscription } from "../api/v1alpha1/webhook-subscription.ts";
-import { toSeconds } from "../conditions.ts";
+import { cut, toSeconds } from "../conditions.ts";
 import type { DeliveryFacts } from "./facts.ts";
 
 type SubscriptionStatus = NonNullable<WebhookSubscription["status"]>;
@@ -36,7 +36,7 @@ export function toFigures(facts: DeliveryFacts, before: Figures, now: Date): Fig
     ...(lags(facts, now) && oldestWaitingAt !== undefined && { oldestPendingTime: toSeconds(oldestWaitingAt) }),
     ...(lastSuccessAt !== undefined && { lastSuccessTime: toSeconds(lastSuccessAt) }),
     ...(lastFailureAt !== undefined && { lastFailureTime: toSeconds(lastFailureAt) }),
-    ...(lastFailure !== "" && { lastFailure: lastFailure.slice(0, 512) }),
+    ...(lastFailure !== "" && { lastFailure: cut(lastFailure, 512) }),
   };
 }
 

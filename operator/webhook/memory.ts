@@ -6,6 +6,8 @@ export type SubscriptionMemory = {
   applied: { fingerprint: string; atMs: number } | undefined;
   applying: Trial | undefined;
   removing: Trial | undefined;
+  /** The annotation, as it was when it was last looked at. */
+  reconcileAt: string | undefined;
   /** Monotonic; a new process lets ten minutes go by, as if it had written them. */
   figuresWrittenAtMs: number;
 };
@@ -20,6 +22,7 @@ export function createMemories(nowMs: () => number): Memories {
         applied: undefined,
         applying: undefined,
         removing: undefined,
+        reconcileAt: undefined,
         figuresWrittenAtMs: nowMs(),
       };
       memories.set(key, memory);

@@ -6,6 +6,7 @@ import type { WebhookSubscription } from "../api/v1alpha1/webhook-subscription.t
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
 import type { Stored } from "../kinds.ts";
+import { annotations } from "../names.ts";
 import { findOlder } from "../older.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -44,6 +45,7 @@ export function subscriptionObserver(options: ObserverOptions): (work: Work) => 
     const subscription = watches.subscriptions.store.get(key);
     if (subscription === undefined) return undefined;
     const memory = memories.of(key);
+    followAnnotation(memory, subscription);
     const { namespace = "" } = subscription.metadata;
     const references = secretRefsOf(subscription.spec);
     const secrets = await Promise.all(references.map((ref) => opened.look(`${namespace}/${ref.name}`, ref.key)));
@@ -69,6 +71,13 @@ export function subscriptionObserver(options: ObserverOptions): (work: Work) => 
     };
     return { facts, memory };
   };
+}
+
+/** What a person asks to be tried again is tried again. */
+function followAnnotation(memory: SubscriptionMemory, { metadata }: Resource): void {
+  const reconcileAt = metadata.annotations?.[annotations.reconcileAt];
+  if (memory.reconcileAt === reconcileAt) return;
+  Object.assign(memory, { reconcileAt, applying: undefined, removing: undefined });
 }
 
 function fingerprintOf(resolved: Resolved, secrets: readonly SecretFacts[]): string | undefined {

@@ -168,12 +168,21 @@ test("templates are created, edited and deleted in Meta's words", async () => {
   assert.deepEqual([made.templateId, made.status, made.category], ["9007199254740993001", "PENDING", "MARKETING"]);
   await client.editTemplate({ templateId: "77", componentsJson });
   await client.editTemplate({ templateId: "77", category: "MARKETING" });
+  const ofAnHour = { name: "bye", language: "de", category: "UTILITY", componentsJson, messageSendTtlSeconds: 3_600 };
+  await client.createTemplate(ofAnHour);
+  await client.editTemplate({ templateId: "77", messageSendTtlSeconds: -1 });
   await client.deleteTemplate({ name: "hi", templateId: "77" });
   await client.deleteTemplate({ name: "hi" });
   assert.deepEqual(asked(), [
     ["POST", `/v24.0/${wabaId}/message_templates`, { name: "hi", language: "de", category: "UTILITY", components }],
     ["POST", "/v24.0/77", { components }],
     ["POST", "/v24.0/77", { category: "MARKETING" }],
+    [
+      "POST",
+      `/v24.0/${wabaId}/message_templates`,
+      { name: "bye", language: "de", category: "UTILITY", components, message_send_ttl_seconds: 3_600 },
+    ],
+    ["POST", "/v24.0/77", { message_send_ttl_seconds: -1 }],
     ["DELETE", `/v24.0/${wabaId}/message_templates?name=hi&hsm_id=77`, {}],
     ["DELETE", `/v24.0/${wabaId}/message_templates?name=hi`, {}],
   ]);

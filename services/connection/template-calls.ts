@@ -13,6 +13,7 @@ const template = z.object({
   parameter_format: text,
   components: z.array(z.unknown()).catch([]),
   rejected_reason: text,
+  message_send_ttl_seconds: z.int32().optional().catch(undefined),
 });
 
 const created = z.object({ id, status: text, category: text });
@@ -20,7 +21,8 @@ const created = z.object({ id, status: text, category: text });
 export type GraphTemplate = z.infer<typeof template>;
 type CreatedTemplate = z.infer<typeof created>;
 
-const fields = "id,name,language,status,category,quality_score,parameter_format,components,rejected_reason";
+const fields =
+  "id,name,language,status,category,quality_score,parameter_format,components,rejected_reason,message_send_ttl_seconds";
 const pageSize = "100";
 
 /** Every page. Throws upstream_refused or upstream_unavailable. */
@@ -38,13 +40,15 @@ export type NewTemplate = {
   category: string;
   parameterFormat: string;
   components: unknown[];
+  /** Undefined: WhatsApp's default. */
+  messageSendTtlSeconds: number | undefined;
 };
 
 /** Throws upstream_refused or upstream_unavailable. */
 export async function createTemplate(
   upstream: Upstream,
   wabaId: string,
-  { name, language, category, parameterFormat, components }: NewTemplate,
+  { name, language, category, parameterFormat, components, messageSendTtlSeconds }: NewTemplate,
   signal: AbortSignal,
 ): Promise<CreatedTemplate> {
   const body = {
@@ -53,20 +57,30 @@ export async function createTemplate(
     category,
     ...(parameterFormat !== "" && { parameter_format: parameterFormat }),
     components,
+    ...(messageSendTtlSeconds !== undefined && { message_send_ttl_seconds: messageSendTtlSeconds }),
   };
   return accepted(await call(upstream, { method: "POST", path: `${wabaId}/message_templates`, body, signal }, created));
 }
 
-export type TemplateChange = { category: string; components: unknown[] | undefined };
+/** What is empty or undefined stays. */
+export type TemplateChange = {
+  category: string;
+  components: unknown[] | undefined;
+  messageSendTtlSeconds: number | undefined;
+};
 
 /** Throws upstream_refused or upstream_unavailable. */
 export async function editTemplate(
   upstream: Upstream,
   templateId: string,
-  { category, components }: TemplateChange,
+  { category, components, messageSendTtlSeconds }: TemplateChange,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = { ...(category !== "" && { category }), ...(components !== undefined && { components }) };
+  const body = {
+    ...(category !== "" && { category }),
+    ...(components !== undefined && { components }),
+    ...(messageSendTtlSeconds !== undefined && { message_send_ttl_seconds: messageSendTtlSeconds }),
+  };
   accepted(await call(upstream, { method: "POST", path: templateId, body, signal }, success));
 }
 

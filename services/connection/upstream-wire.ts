@@ -31,18 +31,20 @@ export function parsePin(pin: string): string {
 
 /** Throws INVALID_ARGUMENT. */
 export function parseNewTemplate(request: CreateTemplateRequest): NewTemplate {
-  const { name, language, category, parameterFormat } = request;
+  const { name, language, category, parameterFormat, componentsJson, messageSendTtlSeconds } = request;
   checkFilled({ name, language, category });
-  return { name, language, category, parameterFormat, components: parseComponents(request.componentsJson) };
+  const components = parseComponents(componentsJson);
+  return { name, language, category, parameterFormat, components, messageSendTtlSeconds };
 }
 
 /** Throws INVALID_ARGUMENT. */
-export function parseTemplateChange({ templateId, category, componentsJson }: EditTemplateRequest): TemplateChange {
+export function parseTemplateChange(request: EditTemplateRequest): TemplateChange {
+  const { templateId, category, componentsJson, messageSendTtlSeconds } = request;
   checkFilled({ template_id: templateId });
   const components = componentsJson.length === 0 ? undefined : parseComponents(componentsJson);
-  if (components === undefined && category === "")
+  if (components === undefined && category === "" && messageSendTtlSeconds === undefined)
     throw new ServiceError("INVALID_ARGUMENT", "change_missing", `edit of template ${templateId} changes nothing`);
-  return { category, components };
+  return { category, components, messageSendTtlSeconds };
 }
 
 function parseComponents(bytes: Uint8Array): unknown[] {
@@ -69,6 +71,9 @@ export function toUpstreamTemplate(template: GraphTemplate): MessageInitShape<ty
     parameterFormat: template.parameter_format || "POSITIONAL",
     componentsJson: Buffer.from(JSON.stringify(template.components)),
     rejectedReason: template.rejected_reason,
+    ...(template.message_send_ttl_seconds !== undefined && {
+      messageSendTtlSeconds: template.message_send_ttl_seconds,
+    }),
   };
 }
 

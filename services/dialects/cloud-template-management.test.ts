@@ -20,6 +20,7 @@ const refusals: [sentence: string, body: unknown, place: RegExp][] = [
   ["a bad name", { ...whole, name: "Hi there" }, /^name must/],
   ["no language", { ...whole, language: undefined }, /^language must/],
   ["no components", { ...whole, components: [] }, /^components must/],
+  ["a time to live in words", { ...whole, message_send_ttl_seconds: "1h" }, /^message_send_ttl_seconds must/],
   ["a component without a type", { ...whole, components: [{ text: "Hello" }] }, /^components.0.type must/],
 ];
 for (const [sentence, body, place] of refusals) {
@@ -33,6 +34,8 @@ for (const [sentence, body, place] of refusals) {
 test("a change names what changes, and nothing else", () => {
   const parsed = parseTemplateChange({ category: "MARKETING" });
   assert.deepEqual(parsed, { kind: "template", template: { category: "MARKETING" } });
+  const ttl = parseTemplateChange({ message_send_ttl_seconds: -1 });
+  assert.deepEqual(ttl, { kind: "template", template: { category: "", messageSendTtlSeconds: -1 } });
 });
 
 test("a template is listed in Meta's words; components that cannot be read are none", () => {

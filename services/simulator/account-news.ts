@@ -52,6 +52,8 @@ export function setTemplateCategory(
   if (category === template.category) return;
   const { field, value } = templateCategoryNews(subjectOf(template), template.category, category);
   template.category = category;
+  // Each category has bounds of its own, so WhatsApp takes its default again.
+  delete template.message_send_ttl_seconds;
   template.plan = planTemplate({ ...template, parameterFormat: template.parameter_format });
   publishNews(sim, account, field, value);
 }

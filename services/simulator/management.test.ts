@@ -29,7 +29,8 @@ const body = (words: string) => [{ type: "BODY", text: words }];
 const notice = { name: "notice", language: "en_US", category: "UTILITY", components: body("We close early today.") };
 
 async function stateOf(id: string): Promise<Record<string, unknown>> {
-  return (await trial.graph("GET", `/v24.0/${id}?fields=status,category,rejected_reason,components`)).body;
+  const fields = "status,category,rejected_reason,components,message_send_ttl_seconds";
+  return (await trial.graph("GET", `/v24.0/${id}?fields=${fields}`)).body;
 }
 
 async function heard(field: string, wanted: string[]): Promise<void> {
@@ -74,6 +75,19 @@ test("a marked text is rejected with its reason, edited as often as one likes, a
   assert.deepEqual([state["status"], state["components"]], ["APPROVED", body("We close early.")]);
   const events = ["REJECTED SCAM", "PENDING NONE", "REJECTED SCAM", "PENDING NONE", "APPROVED NONE"];
   await heard("message_template_status_update", events);
+});
+
+test("the time to live has the bounds of the category, changes without a review, and goes with the category", async () => {
+  const marked = { ...notice, components: body("Half price [[marketing]] today.") };
+  const refused = await trial.graph("POST", edge, { ...marked, message_send_ttl_seconds: 29 });
+  assert.deepEqual([refused.status, refused.body.error.code], [400, 100]);
+  const { body: created } = await trial.graph("POST", edge, { ...marked, message_send_ttl_seconds: 3_600 });
+  const ttl = async (): Promise<unknown> => (await stateOf(created.id))["message_send_ttl_seconds"];
+  assert.equal(await ttl(), 3_600);
+  const edited = await trial.graph("POST", `/v24.0/${created.id}`, { message_send_ttl_seconds: -1 });
+  assert.deepEqual([edited.status, await ttl()], [200, -1]);
+  pass(60_000);
+  assert.deepEqual([(await stateOf(created.id))["category"], await ttl()], ["MARKETING", undefined]);
 });
 
 test("an approved template is edited once a day, never its category; a hand's decision comes before the review", async () => {

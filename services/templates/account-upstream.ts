@@ -1,6 +1,7 @@
 // WhatsApp as seen by an account: any of its connected numbers speaks for it.
 import { ServiceError } from "#lib/errors.ts";
 import { type Client, createClient } from "#lib/grpc.ts";
+import type { GrpcTls } from "#lib/grpc-tls.ts";
 import { UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import type { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 
@@ -16,7 +17,7 @@ export type AccountUpstream = {
   change<T>(wabaId: string, asked: Asked, ask: Ask<T>): Promise<T>;
 };
 
-export function accountUpstream(messages: Client<typeof MessagesService>): AccountUpstream {
+export function accountUpstream(messages: Client<typeof MessagesService>, tls?: GrpcTls): AccountUpstream {
   async function ask<T>(
     wabaId: string,
     { deadlineMs, signal }: Asked,
@@ -36,7 +37,7 @@ export function accountUpstream(messages: Client<typeof MessagesService>): Accou
     );
     for (const { address } of connections) {
       try {
-        await using upstream = createClient(UpstreamService, address);
+        await using upstream = createClient(UpstreamService, address, { tls });
         return await call(upstream, options);
       } catch (error) {
         fault = ServiceError.from(error);

@@ -48,11 +48,18 @@ export function templateChanges(dependencies: Dependencies): Changes {
 
 async function create(dependencies: Dependencies, template: NewTemplate): Promise<StoredTemplate> {
   const { db, now } = dependencies;
-  const { wabaId, name, language, category, parameterFormat, componentsJson } = template;
+  const { wabaId, name, language, category, parameterFormat, componentsJson, messageSendTtlSeconds } = template;
   const [known] = await loadTemplatesByKey(db, [template]);
   throwIfRefused(template, decideCreate(known?.status), now());
   const at = now();
-  const request = { name, language, category, parameterFormat, componentsJson: Buffer.from(componentsJson) };
+  const request = {
+    name,
+    language,
+    category,
+    parameterFormat,
+    componentsJson: Buffer.from(componentsJson),
+    ...(messageSendTtlSeconds !== undefined && { messageSendTtlSeconds }),
+  };
   const made = await ask(dependencies, wabaId, (number, options) => number.createTemplate(request, options));
   const values = {
     status: made.status || "PENDING",
@@ -65,7 +72,8 @@ async function create(dependencies: Dependencies, template: NewTemplate): Promis
   await settle(dependencies, wabaId, async (tx) => {
     const [locked] = await lockReviews(tx, [template]);
     const review = locked === undefined ? created : afterCreation(locked.review, created);
-    await upsertTemplates(tx, wabaId, [{ name, language, templateId, parameterFormat, componentsJson, review }]);
+    const row = { name, language, templateId, parameterFormat, componentsJson, messageSendTtlSeconds, review };
+    await upsertTemplates(tx, wabaId, [row]);
     await saveEdits(tx, template, []);
   });
   return getTemplate(db, template);
@@ -78,10 +86,15 @@ async function edit(
 ): Promise<StoredTemplate> {
   const { db, now } = dependencies;
   const { wabaId, templateId } = template;
-  const { category, componentsJson } = change;
+  const { category, componentsJson, messageSendTtlSeconds } = change;
   throwIfRefused(template, decideEdit(template, { category }, now()), now());
   const at = now();
-  const request = { templateId, category, componentsJson: Buffer.from(componentsJson) };
+  const request = {
+    templateId,
+    category,
+    componentsJson: Buffer.from(componentsJson),
+    ...(messageSendTtlSeconds !== undefined && { messageSendTtlSeconds }),
+  };
   await ask(dependencies, wabaId, (number, options) => number.editTemplate(request, options));
   await settle(dependencies, wabaId, (tx) => saveEdited(tx, template, change, at));
   return getTemplate(db, template);
@@ -138,9 +151,14 @@ async function saveEdited(tx: Queryable, template: StoredTemplate, change: Templ
   if (locked === undefined) return;
   const { wabaId, name, language, templateId, parameterFormat } = template;
   const componentsJson = change.componentsJson || template.componentsJson;
-  const review = afterEdit(locked.review, { status: template.status, category: change.category, at });
-  await upsertTemplates(tx, wabaId, [{ name, language, templateId, parameterFormat, componentsJson, review }]);
-  await saveEdits(tx, template, editsAfter(template, at));
+  const messageSendTtlSeconds = change.messageSendTtlSeconds ?? template.messageSendTtlSeconds;
+  // The time to live alone is no content: nobody reviews it, and no limit counts it.
+  const isReviewed = change.category !== "" || change.componentsJson !== "";
+  const edited = { status: template.status, category: change.category, at };
+  const review = isReviewed ? afterEdit(locked.review, edited) : locked.review;
+  const row = { name, language, templateId, parameterFormat, componentsJson, messageSendTtlSeconds, review };
+  await upsertTemplates(tx, wabaId, [row]);
+  if (isReviewed) await saveEdits(tx, template, editsAfter(template, at));
 }
 
 async function saveDeleted(tx: Queryable, templates: readonly StoredTemplate[], at: Date): Promise<void> {

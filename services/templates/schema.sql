@@ -25,7 +25,8 @@ CREATE TABLE templates.templates (
     category_at timestamp with time zone NOT NULL,
     status_at timestamp with time zone NOT NULL,
     quality_at timestamp with time zone NOT NULL,
-    edits timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL
+    edits timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    message_send_ttl_seconds integer
 );
 
 ALTER TABLE ONLY templates.accounts

@@ -75,8 +75,8 @@ async function startPeers(): Promise<string> {
       await answerOf?.();
       return { templateId: `7${account}`, status: "PENDING", category: request.category };
     },
-    async editTemplate({ templateId, category, componentsJson }) {
-      asked.push(`edit ${templateId} ${category} ${Buffer.from(componentsJson).toString()}`);
+    async editTemplate({ templateId, category, componentsJson, messageSendTtlSeconds: ttl }) {
+      asked.push(`edit ${templateId} ${category} ${Buffer.from(componentsJson).toString()}${ttl ?? ""}`);
       await answerOf?.();
       return {};
     },
@@ -308,7 +308,7 @@ test("a template that is new by news is read at once, one that vanished is delet
   assert.deepEqual(await statuses(), { brand_new: "APPROVED", order_update: "DELETED" });
 });
 
-test("news within a minute of a reading wait for the minute", async () => {
+test("news within half a minute of a reading wait for its end", async () => {
   await templates.syncTemplates({ wabaId: account });
   const before = readings.get(account);
   listed = [template("order_update"), template("brand_new")];
@@ -441,6 +441,22 @@ test("an approved template is edited once a day; its text and its review are sho
   assert.deepEqual([got.editable, got.editableAt !== undefined], [false, true]);
   now = minutesLater(24 * 60);
   assert.equal((await templates.getTemplate({ key: key("order_update") })).editable, true);
+});
+
+test("a template's time to live is read, compared, and edited without a review", async () => {
+  listed = [template("order_update", { templateId: "5", messageSendTtlSeconds: 3_600 })];
+  await templates.syncTemplates({ wabaId: account });
+  const declared = { messageSendTtlSeconds: -1 };
+  const got = await templates.getTemplate({ key: key("order_update"), declared });
+  assert.equal(got.template?.messageSendTtlSeconds, 3_600);
+  assert.deepEqual(
+    got.differences.map(({ field, observed }) => `${field} ${observed}`),
+    ["message_send_ttl_seconds 3600"],
+  );
+  const edited = await templates.editTemplate({ template: { ...key("order_update"), ...declared } });
+  assert.deepEqual(asked, ["edit 5  -1"]);
+  assert.deepEqual([edited.template?.status, edited.template?.messageSendTtlSeconds], ["APPROVED", -1]);
+  assert.equal((await templates.getTemplate({ key: key("order_update"), declared })).editable, true);
 });
 
 test("one language is deleted by its id, all of them by their name", async () => {

@@ -6,6 +6,7 @@ import { migrate } from "#lib/migrate.ts";
 import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls } from "#lib/tls.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { accountUpstream } from "./account-upstream.ts";
 import type { Config } from "./config.ts";
@@ -24,14 +25,14 @@ export async function startTemplates({ config, now }: Options) {
   opened.use(await startTelemetry("templates", config));
   const log = createLog({ service: "templates", level: config.LOG_LEVEL });
   const registry = createRegistry("templates");
+  const tls = opened.use(openTls(config, { log, registry }));
   const metrics = createMetrics(registry);
-  const db = opened.use(
-    createPool({ url: config.DATABASE_URL, size: config.DATABASE_POOL_SIZE, log, applicationName: "templates" }),
-  );
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: size } = config;
+  const db = opened.use(createPool({ url, size, log, applicationName: "templates", tls: tls.database }));
   await migrate({ pool: db, schema: "templates", directory: new URL("./migrations/", import.meta.url), log });
-  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "templates", log }));
-  const messages = opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log }));
-  const upstream = accountUpstream(messages);
+  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "templates", log, tls: tls.nats }));
+  const messages = opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log, tls: tls.grpc }));
+  const upstream = accountUpstream(messages, tls.grpc);
   const sync = opened.use(
     startSync({ db, upstream, now, log, metrics, everyMs: config.SYNC_EVERY_MS, pollMs: config.SYNC_POLL_MS }),
   );
@@ -61,6 +62,7 @@ export async function startTemplates({ config, now }: Options) {
       services: [templatesServer({ db, sync, upstream, now })],
       log,
       registry,
+      tls: tls.grpc,
     }),
   );
   log.info({ grpc: grpc.address, http: http.url }, "templates is up");

@@ -14,6 +14,8 @@ export type StoredTemplate = AccountTemplateKey & {
   parameterFormat: string;
   componentsJson: string;
   rejectedReason: string;
+  /** As WhatsApp reports it: -1 is 30 days. Undefined: its default, or not told. */
+  messageSendTtlSeconds: number | undefined;
   statusAt: Date;
   syncedAt: Date | undefined;
   /** Of the last 30 days, while it was approved. */
@@ -31,13 +33,14 @@ type TemplateRow = {
   parameter_format: string;
   components_json: string;
   rejected_reason: string;
+  message_send_ttl_seconds: number | null;
   status_at: Date;
   synced_at: Date | null;
   edits: Date[];
 };
 
 const templateColumns = `t.waba_id, t.name, t.language, t.template_id, t.category, t.status, t.quality, t.parameter_format,
-  t.components_json, t.rejected_reason, t.status_at, a.synced_at, t.edits`;
+  t.components_json, t.rejected_reason, t.message_send_ttl_seconds, t.status_at, a.synced_at, t.edits`;
 
 function fromRow(row: TemplateRow): StoredTemplate {
   return {
@@ -51,6 +54,7 @@ function fromRow(row: TemplateRow): StoredTemplate {
     parameterFormat: row.parameter_format,
     componentsJson: row.components_json,
     rejectedReason: row.rejected_reason,
+    messageSendTtlSeconds: row.message_send_ttl_seconds ?? undefined,
     statusAt: row.status_at,
     syncedAt: row.synced_at ?? undefined,
     edits: row.edits,
@@ -214,26 +218,30 @@ export async function upsertTemplates(tx: Queryable, wabaId: string, templates: 
     name: "upsert_templates",
     text: `
       insert into templates.templates as t (waba_id, name, language, category, category_at, status, status_at,
-        quality, quality_at, rejected_reason, template_id, parameter_format, components_json)
+        quality, quality_at, rejected_reason, template_id, parameter_format, components_json, message_send_ttl_seconds)
       select *
       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::timestamptz[],
-        $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[])
+        $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::integer[])
       order by 2, 3
       on conflict (waba_id, name, language) do update
       set category = excluded.category, category_at = excluded.category_at,
         status = excluded.status, status_at = excluded.status_at,
         quality = excluded.quality, quality_at = excluded.quality_at,
         template_id = excluded.template_id, parameter_format = excluded.parameter_format,
-        components_json = excluded.components_json, rejected_reason = excluded.rejected_reason
-      where (t.category, t.status, t.quality, t.template_id, t.parameter_format, t.components_json, t.rejected_reason)
+        components_json = excluded.components_json, rejected_reason = excluded.rejected_reason,
+        message_send_ttl_seconds = excluded.message_send_ttl_seconds
+      where (t.category, t.status, t.quality, t.template_id, t.parameter_format, t.components_json, t.rejected_reason,
+          t.message_send_ttl_seconds)
         is distinct from (excluded.category, excluded.status, excluded.quality, excluded.template_id,
-          excluded.parameter_format, excluded.components_json, excluded.rejected_reason)`,
+          excluded.parameter_format, excluded.components_json, excluded.rejected_reason,
+          excluded.message_send_ttl_seconds)`,
     values: [
       ...keyArrays(templates.map((template) => ({ ...template, wabaId }))),
       ...reviewArrays(templates),
       templates.map(({ templateId }) => templateId),
       templates.map(({ parameterFormat }) => parameterFormat),
       templates.map(({ componentsJson }) => componentsJson),
+      templates.map(({ messageSendTtlSeconds }) => messageSendTtlSeconds ?? null),
     ],
   });
 }

@@ -8,10 +8,15 @@ import type { Declaration, Difference } from "./domain/difference.ts";
 import type { AccountTemplateKey, StoredTemplate } from "./store.ts";
 import { parseFilled, parseJson, toLanguage, toTemplate } from "./wire.ts";
 
-export type NewTemplate = AccountTemplateKey & { category: string; parameterFormat: string; componentsJson: string };
+export type NewTemplate = AccountTemplateKey & {
+  category: string;
+  parameterFormat: string;
+  componentsJson: string;
+  messageSendTtlSeconds: number | undefined;
+};
 
-/** What stays is empty. */
-export type TemplateChange = { category: string; componentsJson: string };
+/** What stays is empty or undefined. */
+export type TemplateChange = { category: string; componentsJson: string; messageSendTtlSeconds: number | undefined };
 
 /** Throws INVALID_ARGUMENT. */
 export function parseNewTemplate(template: Template | undefined): NewTemplate {
@@ -25,6 +30,7 @@ export function parseNewTemplate(template: Template | undefined): NewTemplate {
     category: category.toUpperCase(),
     parameterFormat: parameterFormat.toUpperCase() || "POSITIONAL",
     componentsJson,
+    messageSendTtlSeconds: template?.messageSendTtlSeconds,
   };
 }
 
@@ -32,8 +38,10 @@ export function parseNewTemplate(template: Template | undefined): NewTemplate {
 export function parseChange(template: Template | undefined): TemplateChange {
   const category = template?.category.toUpperCase() ?? "";
   const componentsJson = parseComponents(template?.componentsJson);
-  if (category === "" && componentsJson === "") throw invalid("neither category nor components are given");
-  return { category, componentsJson };
+  const messageSendTtlSeconds = template?.messageSendTtlSeconds;
+  if (category === "" && componentsJson === "" && messageSendTtlSeconds === undefined)
+    throw invalid("neither category nor components nor message_send_ttl_seconds are given");
+  return { category, componentsJson, messageSendTtlSeconds };
 }
 
 /** Throws INVALID_ARGUMENT. An empty language is allowed where `language` says so. */
@@ -72,13 +80,15 @@ export function changeFault({ name, language }: AccountTemplateKey, refusal: Cha
 }
 
 export function toDeclaration(template: Template | undefined): Declaration {
-  const { category = "", parameterFormat = "", componentsJson } = template ?? {};
+  const { category = "", parameterFormat = "", componentsJson, messageSendTtlSeconds } = template ?? {};
   const text = parseComponents(componentsJson);
-  return { category, parameterFormat, components: text === "" ? undefined : parseJson(text) };
+  const components = text === "" ? undefined : parseJson(text);
+  return { category, parameterFormat, components, messageSendTtlSeconds };
 }
 
-export function toObserved({ category, parameterFormat, componentsJson }: StoredTemplate): Declaration {
-  return { category, parameterFormat, components: parseJson(componentsJson) };
+export function toObserved(template: StoredTemplate): Declaration {
+  const { category, parameterFormat, componentsJson, messageSendTtlSeconds } = template;
+  return { category, parameterFormat, components: parseJson(componentsJson), messageSendTtlSeconds };
 }
 
 export function toGetResponse(

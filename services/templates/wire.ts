@@ -67,11 +67,12 @@ export function parseJson(text: string): unknown {
 }
 
 export function toTemplate(template: StoredTemplate): MessageInitShape<typeof TemplateSchema> {
-  const { componentsJson, syncedAt, statusAt, edits: _edits, ...rest } = template;
+  const { componentsJson, messageSendTtlSeconds, syncedAt, statusAt, edits: _edits, ...rest } = template;
   return {
     ...rest,
     componentsJson: new TextEncoder().encode(componentsJson),
     statusAt: timestampFromDate(statusAt),
+    ...(messageSendTtlSeconds !== undefined && { messageSendTtlSeconds }),
     ...(syncedAt !== undefined && { syncedAt: timestampFromDate(syncedAt) }),
   };
 }
@@ -100,7 +101,8 @@ export function parseListed(template: UpstreamTemplate): Listed | undefined {
   // Postgres takes every text but one with a null character.
   const isStorable = Object.values(listed).every((value) => !value.includes("\0"));
   const isNamed = listed.name !== "" && listed.language !== "";
-  return isNamed && isStorable && Array.isArray(parseJson(componentsJson)) ? listed : undefined;
+  if (!isNamed || !isStorable || !Array.isArray(parseJson(componentsJson))) return undefined;
+  return { ...listed, messageSendTtlSeconds: template.messageSendTtlSeconds };
 }
 
 /** Meta writes en_US in lists and sends, and en-US in some webhooks. */

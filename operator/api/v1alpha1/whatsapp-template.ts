@@ -59,6 +59,7 @@ export type WhatsAppTemplate = {
   };
   status?: {
     observedGeneration?: number;
+    wabaId?: string;
     id?: string;
     state?: string;
     category?: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkDefinition, type Component } from "./template-definition.ts";
+import { checkDefinition, checkTtl, type Component } from "./template-definition.ts";
 
 const plain: Component = { type: "BODY", text: "Your parcel is on its way to you." };
 const body = (text: string, example?: object): Component => ({
@@ -96,3 +96,18 @@ test("a one-time code has no text of its own and one button", () => {
   assert.equal(faultOf("AUTHENTICATION", "POSITIONAL", [plain, otp]), 2388072);
   assert.equal(faultOf("AUTHENTICATION", "POSITIONAL", [{ type: "BODY" }]), "100");
 });
+
+const ttls: [category: string, taken: number[], refused: number[]][] = [
+  ["AUTHENTICATION", [30, 900, -1], [29, 901, 2_592_000]],
+  ["UTILITY", [30, 43_200, -1], [0, 43_201]],
+  ["MARKETING", [43_200, 2_592_000], [43_199, 2_592_001, -1]],
+];
+for (const [category, taken, refused] of ttls) {
+  test(`the time to live of ${category} has bounds`, () => {
+    assert.deepEqual([undefined, ...taken].map((ttl) => checkTtl(category, ttl)?.code).filter(Boolean), []);
+    assert.deepEqual(
+      refused.filter((ttl) => checkTtl(category, ttl)?.code !== 100),
+      [],
+    );
+  });
+}

@@ -45,6 +45,25 @@ export function checkDefinition(definition: Definition): Fault {
   );
 }
 
+/** In seconds; -1 is 30 days. */
+const ttlBounds: Readonly<Record<string, { least: number; most: number; takesMonth: boolean }>> = {
+  AUTHENTICATION: { least: 30, most: 900, takesMonth: true },
+  UTILITY: { least: 30, most: 43_200, takesMonth: true },
+  MARKETING: { least: 43_200, most: 2_592_000, takesMonth: false },
+};
+
+/** Of `message_send_ttl_seconds`. */
+export function checkTtl(category: string, ttl: number | undefined): Fault {
+  const bounds = ttlBounds[category];
+  if (ttl === undefined || bounds === undefined) return undefined;
+  const { least, most, takesMonth } = bounds;
+  if ((ttl >= least && ttl <= most) || (takesMonth && ttl === -1)) return undefined;
+  return refuse(
+    "Time to live is not valid",
+    `message_send_ttl_seconds of category ${category} must be ${least} to ${most}${takesMonth ? ", or -1" : ""}`,
+  );
+}
+
 const kinds = new Set("HEADER BODY FOOTER BUTTONS LIMITED_TIME_OFFER CAROUSEL CALL_PERMISSION_REQUEST".split(" "));
 
 function checkKinds(components: readonly Component[]): Fault {

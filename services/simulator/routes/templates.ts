@@ -3,7 +3,7 @@ import { z } from "zod";
 import { setTemplateStatus, tellTemplateStatus } from "../account-news.ts";
 import type { GraphError } from "../domain/graph-error.ts";
 import { planTemplate, templateKey } from "../domain/template.ts";
-import { checkDefinition, refuse } from "../domain/template-definition.ts";
+import { checkDefinition, checkTtl, refuse } from "../domain/template-definition.ts";
 import { blockedUntil, decideCreate, decideEdit } from "../domain/template-review.ts";
 import { planReview } from "../review.ts";
 import type { Simulation } from "../simulation.ts";
@@ -48,7 +48,10 @@ export function createTemplate(sim: Simulation, account: Account, { body }: Grap
     isVerified: account.business.verificationStatus === "verified",
   };
   const error =
-    checkDefinition({ ...definition, parameterFormat }) ?? checkName(account, key, at) ?? decideCreate(facts, at);
+    checkDefinition({ ...definition, parameterFormat }) ??
+    checkTtl(definition.category, ttl) ??
+    checkName(account, key, at) ??
+    decideCreate(facts, at);
   if (error !== undefined) return { error };
   const template: Template = {
     ...definition,
@@ -91,8 +94,9 @@ export function editTemplate(
   if (!parsed.success) return { error: invalid(parsed.error) };
   const { category = template.category, components, message_send_ttl_seconds: ttl } = parsed.data;
   const changesCategory = category !== template.category;
-  if (ttl !== undefined) template.message_send_ttl_seconds = ttl;
-  if (components === undefined && !changesCategory) return { body: done };
+  const invalidTtl = checkTtl(category, ttl);
+  if (invalidTtl !== undefined) return { error: invalidTtl };
+  if (components === undefined && !changesCategory) return keepTtl(template, ttl);
   const at = sim.now();
   const definition = { category, components: components ?? template.components };
   const parameterFormat = template.parameter_format;
@@ -103,6 +107,11 @@ export function editTemplate(
   template.version += 1;
   setTemplateStatus(sim, account, template, { status: "PENDING", reason: "NONE" });
   planReview(sim, account, template);
+  return keepTtl(template, ttl);
+}
+
+function keepTtl(template: Template, ttl: number | undefined): GraphReply {
+  if (ttl !== undefined) template.message_send_ttl_seconds = ttl;
   return { body: done };
 }
 

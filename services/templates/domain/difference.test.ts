@@ -63,7 +63,7 @@ const cases: [sentence: string, declared: unknown, observed: unknown, fields: st
   ["nothing is declared", undefined, [body], []],
 ];
 
-const words = { category: "UTILITY", parameterFormat: "POSITIONAL" };
+const words = { category: "UTILITY", parameterFormat: "POSITIONAL", messageSendTtlSeconds: undefined };
 for (const [sentence, declared, observed, fields] of cases) {
   test(sentence, () => {
     const found = differences({ ...words, components: declared }, { ...words, components: observed });
@@ -75,13 +75,33 @@ for (const [sentence, declared, observed, fields] of cases) {
 }
 
 test("category and parameter format count where they are declared, and both sides are told", () => {
-  const observed = { category: "MARKETING", parameterFormat: "NAMED", components: [] };
+  const observed = { category: "MARKETING", parameterFormat: "NAMED", components: [], messageSendTtlSeconds: 60 };
   assert.deepEqual(differences({ ...words, components: undefined }, observed), [
     { field: "category", declared: '"UTILITY"', observed: '"MARKETING"' },
     { field: "parameter_format", declared: '"POSITIONAL"', observed: '"NAMED"' },
   ]);
-  assert.deepEqual(differences({ category: "", parameterFormat: "", components: undefined }, observed), []);
+  assert.deepEqual(differences({ ...words, category: "", parameterFormat: "", components: undefined }, observed), []);
 });
+
+const ttls: [sentence: string, declared: number | undefined, observed: number | undefined, told: string][] = [
+  ["the same", 600, 600, ""],
+  ["another", 600, 900, "600 900"],
+  ["none at WhatsApp", 600, undefined, "600 "],
+  ["none declared", undefined, 900, ""],
+  ["30 days, which WhatsApp writes in two ways", 2_592_000, -1, ""],
+  ["30 days and less", -1, 43_200, "-1 43200"],
+];
+for (const [sentence, declared, observed, told] of ttls) {
+  test(`the time to live: ${sentence}`, () => {
+    const withTtl = (messageSendTtlSeconds: number | undefined) => ({
+      ...words,
+      components: undefined,
+      messageSendTtlSeconds,
+    });
+    const found = differences(withTtl(declared), withTtl(observed));
+    assert.equal(found.map((one) => `${one.declared} ${one.observed}`).join(), told);
+  });
+}
 
 test("long texts are cut", () => {
   const [found] = differences(

@@ -3,7 +3,7 @@
 import { isRecord } from "./components.ts";
 
 export type Difference = {
-  /** category, parameter_format, or a place such as BODY.text or BUTTONS.buttons[1].url. */
+  /** category, parameter_format, message_send_ttl_seconds, or a place such as BODY.text or BUTTONS.buttons[1].url. */
   field: string;
   /** JSON texts, cut; empty: absent. */
   declared: string;
@@ -11,12 +11,18 @@ export type Difference = {
 };
 
 /** `components` is parsed JSON. Empty or undefined: not compared. */
-export type Declaration = { category: string; parameterFormat: string; components: unknown };
+export type Declaration = {
+  category: string;
+  parameterFormat: string;
+  components: unknown;
+  messageSendTtlSeconds: number | undefined;
+};
 
 export function differences(declared: Declaration, observed: Declaration): Difference[] {
   return [
     ...compareWord("category", declared.category, observed.category),
     ...compareWord("parameter_format", declared.parameterFormat, observed.parameterFormat),
+    ...compareTtl(declared.messageSendTtlSeconds, observed.messageSendTtlSeconds),
     ...(Array.isArray(declared.components) ? compareComponents("", declared.components, observed.components) : []),
   ];
 }
@@ -24,6 +30,15 @@ export function differences(declared: Declaration, observed: Declaration): Diffe
 function compareWord(field: string, declared: string, observed: string): Difference[] {
   if (declared === "" || declared.toUpperCase() === observed.toUpperCase()) return [];
   return [toDifference(field, declared, observed)];
+}
+
+/** Of all categories but MARKETING WhatsApp writes -1 for 30 days. */
+const monthSeconds = 2_592_000;
+
+function compareTtl(declared: number | undefined, observed: number | undefined): Difference[] {
+  const inSeconds = (ttl: number | undefined): number | undefined => (ttl === -1 ? monthSeconds : ttl);
+  if (declared === undefined || inSeconds(declared) === inSeconds(observed)) return [];
+  return [toDifference("message_send_ttl_seconds", declared, observed)];
 }
 
 /** In any order: a template has one component of a type. */

@@ -9,8 +9,8 @@ function time(text: string): Date {
 const dues: [sentence: string, syncedAt: Date | undefined, dueAt: Date, due: Date][] = [
   ["an account never read is read at once", undefined, time("13:00"), time("12:00")],
   ["news are followed at once", time("11:00"), time("13:00"), time("12:00")],
-  ["but not within a minute of the last reading", time("11:59:30"), time("13:00"), time("12:00:30")],
-  ["what is due anyway is not put off", time("11:59:30"), time("11:59:50"), time("11:59:50")],
+  ["but not within half a minute of the last reading", time("11:59:50"), time("13:00"), time("12:00:20")],
+  ["what is due anyway is not put off", time("11:59:50"), time("11:59:55"), time("11:59:55")],
 ];
 for (const [sentence, syncedAt, dueAt, due] of dues) {
   test(sentence, () => assert.deepEqual(dueAfterNews(syncedAt, dueAt, time("12:00")), due));
@@ -19,7 +19,7 @@ for (const [sentence, syncedAt, dueAt, due] of dues) {
 test("a change of ours is read when it has settled, within the same bounds", () => {
   const due = (syncedAt: Date | undefined, dueAt: Date | undefined) => dueAfterChange(syncedAt, dueAt, time("12:00"));
   assert.deepEqual(due(undefined, undefined), time("12:00:10"));
-  assert.deepEqual(due(time("11:59:30"), time("13:00")), time("12:00:30"));
+  assert.deepEqual(due(time("11:59:50"), time("13:00")), time("12:00:20"));
   assert.deepEqual(due(time("11:00"), time("12:00:01")), time("12:00:01"));
 });
 

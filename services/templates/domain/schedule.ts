@@ -8,8 +8,9 @@ export function retryAfterMs(failures: number): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 20));
 }
 
-// A burst of news about many templates must not become a burst of readings: Meta counts them per account and hour.
-const spacingMs = 60_000;
+// A burst of news about many templates must not become a burst of readings: Meta counts them per account and hour. Whoever asks each
+// quarter of a minute still knows of a change within one.
+const spacingMs = 30_000;
 
 /**
  * The next time after a reading: `nextAt`, unless news that came while it was under way brought the planned time forward.
@@ -19,7 +20,7 @@ export function dueAfterReading(plannedAt: Date | undefined, dueAt: Date, nextAt
   return plannedAt === undefined || dueAt < plannedAt ? dueAt : nextAt;
 }
 
-/** When the account is to be read after news that only a reading completes: at once, but not within a minute of the last one. */
+/** When the account is to be read after news that only a reading completes: at once, but not within half a minute of the last one. */
 export function dueAfterNews(syncedAt: Date | undefined, dueAt: Date, now: Date): Date {
   const earliest = syncedAt === undefined ? now.getTime() : Math.max(now.getTime(), syncedAt.getTime() + spacingMs);
   return new Date(Math.min(dueAt.getTime(), earliest));

@@ -20,6 +20,7 @@ const listed = (name: string, more: Partial<Listed> = {}): Listed => ({
   quality: "GREEN",
   parameterFormat: "POSITIONAL",
   componentsJson: "[]",
+  messageSendTtlSeconds: undefined,
   rejectedReason: "NONE",
   ...more,
 });

@@ -13,6 +13,7 @@ export type Listed = TemplateKey & {
   parameterFormat: string;
   componentsJson: string;
   rejectedReason: string;
+  messageSendTtlSeconds: number | undefined;
 };
 
 type ReviewedField = "category" | "status" | "quality" | "rejectedReason";
