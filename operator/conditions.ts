@@ -26,12 +26,17 @@ export function toConditions(spoken: Record<string, Said>, { metadata, status }:
       type,
       status: next,
       reason,
-      message: message.slice(0, longestMessage),
+      message: cut(message, longestMessage),
       lastTransitionTime: before?.status === next ? before.lastTransitionTime : toSeconds(now),
       ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
     };
   });
   return conditions.sort((a, b) => (a.type < b.type ? -1 : 1));
+}
+
+/** At most so long. Half a character would be stored as another one, and be written again and again. */
+export function cut(text: string, most: number): string {
+  return text.slice(0, most).toWellFormed();
 }
 
 /** RFC 3339 without fractions, as Kubernetes writes times. */
@@ -49,10 +54,14 @@ export function sayForTools<Reason extends string>(
   return { Reconciling: state === "working" ? loud : quiet, Stalled: state === "stalled" ? loud : quiet };
 }
 
-/** All that was said, and that nothing is done: the annotation heliograph.dev/paused is set. */
+/** All that was said, and that nothing is done: the annotation heliograph.dev/paused is set. Without Ready it would look finished. */
 export function pausedConditions(subject: Subject, now: Date): Condition[] {
-  const message = "the annotation heliograph.dev/paused is set";
+  const said = { reason: "Paused", message: "the annotation heliograph.dev/paused is set" };
   const kept = (subject.status?.conditions ?? []).filter(({ type }) => type !== "ReconciliationPaused");
-  const paused = toConditions({ ReconciliationPaused: { status: "True", reason: "Paused", message } }, subject, now);
-  return [...kept, ...paused].sort((a, b) => (a.type < b.type ? -1 : 1));
+  const isFirst = !kept.some(({ type }) => type === "Ready");
+  const spoken: Record<string, Said> = {
+    ReconciliationPaused: { status: "True", ...said },
+    ...(isFirst && { Ready: { status: "Unknown", ...said } }),
+  };
+  return [...kept, ...toConditions(spoken, subject, now)].sort((a, b) => (a.type < b.type ? -1 : 1));
 }

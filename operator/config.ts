@@ -3,14 +3,16 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ConfigError, durationMs, natsEnv, peerAddress, processEnv, readEnv } from "#lib/config.ts";
 
-const { LISTEN_HOST, HTTP_PORT, LOG_LEVEL } = processEnv;
+const { LISTEN_HOST, HTTP_PORT, LOG_LEVEL, GRPC_TLS_DIR } = processEnv;
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, "expected a name of Kubernetes");
+const secretName = z.string().regex(/^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/, "expected the name of a Secret");
 const servicesFromPods = peerAddress.optional();
 
 const schema = z.object({
   LISTEN_HOST,
   HTTP_PORT,
   LOG_LEVEL,
+  GRPC_TLS_DIR,
   MESSAGES_ADDRESS: peerAddress,
   TEMPLATES_ADDRESS: peerAddress,
   BILLING_ADDRESS: peerAddress,
@@ -22,10 +24,13 @@ const schema = z.object({
   CONNECTION_BILLING_ADDRESS: servicesFromPods,
   CONNECTION_QUALITY_ADDRESS: servicesFromPods,
   /** For the connection pods; the operator itself hears news of accounts sooner by it, and does without where it cannot reach it. */
-  NATS_URL: natsEnv.NATS_URL,
+  ...natsEnv,
   /** Of connection pods whose class names none. */
   CONNECTION_IMAGE: z.string().min(1).max(512),
   CONNECTION_SERVICE_ACCOUNT: name.optional(),
+  /** Secrets with ca.crt, tls.crt and tls.key in the namespaces of numbers, mounted in connection pods; empty: plain. */
+  CONNECTION_GRPC_TLS_SECRET: secretName.optional(),
+  CONNECTION_NATS_TLS_SECRET: secretName.optional(),
   /** WhatsApp's Graph API for accounts that name none; empty: Meta's. */
   UPSTREAM_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** Of this release, as pods show it in a label. */

@@ -23,6 +23,8 @@ type KindControllerOptions<Facts, Plan> = {
   execute: (execution: { facts: Facts; plan: Plan }, work: Work) => Promise<Outcome>;
   /** The object is no more; what was remembered of it may go. */
   forget: (key: Key) => void;
+  /** 8 unless told. */
+  workers?: number;
   /** Of one reconcile; the runtime's unless told. */
   timeLimitMs?: number;
   clock: Clock;
@@ -30,11 +32,11 @@ type KindControllerOptions<Facts, Plan> = {
   log: Logger;
 };
 
-const workers = 8;
+/** While the cache has not seen yet what was written. */
 const behindMs = 30;
 
 export function createKindController<Facts, Plan>(options: KindControllerOptions<Facts, Plan>): Controller {
-  const { name, kind, queue, store, written, clock, metrics, log } = options;
+  const { name, kind, queue, store, written, workers = 8, clock, metrics, log } = options;
   type Seen = { kind: "behind" } | { kind: "facts"; facts: Facts };
   type Decided = { kind: "behind" } | { kind: "plan"; facts: Facts; plan: Plan };
   const controller = createController<Seen, Decided>({

@@ -21,7 +21,11 @@ export const annotations = {
   paused: "heliograph.dev/paused",
   /** "true": no process may hold the number. */
   fence: "heliograph.dev/fence",
+  /** Any text, best a time: a change of it has what was refused tried again at once. */
+  reconcileAt: "heliograph.dev/reconcile-at",
   specHash: "heliograph.dev/spec-hash",
+  /** On a pod that serves on: the successor that did not take its number over in time, as JSON. */
+  standbyGivenUp: "heliograph.dev/standby-given-up",
   isDefaultClass: "heliograph.dev/is-default-class",
   /** The leader's term in which an object was written. */
   term: "heliograph.dev/leader-term",

@@ -11,6 +11,8 @@ export type PodView = {
   epoch: number;
   specHash: string;
   isEvictable: boolean;
+  /** See number/given-up.ts. */
+  standbyGivenUp: string | undefined;
   nodeName: string | undefined;
   createdAt: Date;
   isDeleting: boolean;
@@ -42,6 +44,7 @@ export function projectPod({ metadata, spec, status }: KubeObject): PodView {
     epoch: Number(own[labels.epoch] ?? Number.NaN),
     specHash: metadata.annotations?.[annotations.specHash] ?? "",
     isEvictable: own[labels.evictable] === "true",
+    standbyGivenUp: metadata.annotations?.[annotations.standbyGivenUp],
     nodeName: textIn(spec, "nodeName"),
     createdAt: new Date(metadata.creationTimestamp ?? 0),
     isDeleting,

@@ -1,6 +1,7 @@
 // The services that the operator calls, and the connection processes behind them.
 import type { Logger } from "pino";
 import { type Client, createClient } from "#lib/grpc.ts";
+import type { GrpcTls } from "#lib/grpc-tls.ts";
 import { UpstreamService } from "#proto/heliograph/connection/v1/upstream_pb.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
@@ -21,15 +22,15 @@ type Addresses = Record<"MESSAGES_ADDRESS" | "QUALITY_ADDRESS" | "TEMPLATES_ADDR
 /** WhatsApp may take its time. */
 const upstreamMs = 20_000;
 
-export function openServices(addresses: Addresses, log: Logger): Services {
+export function openServices(addresses: Addresses, log: Logger, tls?: GrpcTls): Services {
   const opened = new AsyncDisposableStack();
   return {
-    messages: opened.use(createClient(MessagesService, addresses.MESSAGES_ADDRESS, { log })),
-    quality: opened.use(createClient(QualityService, addresses.QUALITY_ADDRESS, { log })),
-    templates: opened.use(createClient(TemplatesService, addresses.TEMPLATES_ADDRESS, { log })),
-    webhooks: opened.use(createClient(WebhooksService, addresses.WEBHOOKS_ADDRESS, { log })),
+    messages: opened.use(createClient(MessagesService, addresses.MESSAGES_ADDRESS, { log, tls })),
+    quality: opened.use(createClient(QualityService, addresses.QUALITY_ADDRESS, { log, tls })),
+    templates: opened.use(createClient(TemplatesService, addresses.TEMPLATES_ADDRESS, { log, tls })),
+    webhooks: opened.use(createClient(WebhooksService, addresses.WEBHOOKS_ADDRESS, { log, tls })),
     async upstream(address, call) {
-      await using upstream = createClient(UpstreamService, address, { deadlineMs: upstreamMs, log });
+      await using upstream = createClient(UpstreamService, address, { deadlineMs: upstreamMs, log, tls });
       return await call(upstream);
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

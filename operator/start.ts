@@ -7,6 +7,7 @@ import { createRegistry, startHttp } from "#lib/http.ts";
 import type { Started } from "#lib/lifecycle.ts";
 import { createLog } from "#lib/log.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls, type Tls } from "#lib/tls.ts";
 import { createAccountController } from "./account/controller.ts";
 import { followAccountNews } from "./account/news.ts";
 import type { Config } from "./config.ts";
@@ -27,7 +28,6 @@ import { fencedClient } from "./runtime/fenced-client.ts";
 import { type Leader, takePart } from "./runtime/leader.ts";
 import { createRuntimeMetrics, type RuntimeMetrics } from "./runtime/metrics.ts";
 import { createTransport } from "./runtime/transport.ts";
-import { createWrittenVersions } from "./runtime/written-versions.ts";
 import { openSecrets } from "./secrets.ts";
 import { openServices } from "./services.ts";
 import { createTemplateController } from "./template/controller.ts";
@@ -48,6 +48,7 @@ type Base = {
   log: Logger;
   registry: Registry;
   metrics: RuntimeMetrics;
+  tls: Tls;
 };
 
 const blindMs = 120_000;
@@ -62,8 +63,9 @@ export async function startOperator({ config, cluster }: Pick<Base, "config" | "
   const log = createLog({ service: "operator", level: config.LOG_LEVEL });
   const registry = createRegistry("operator");
   const metrics = createRuntimeMetrics(registry);
+  const tls = opened.use(openTls(config, { log, registry }));
   const identity = `${hostname()}_${randomUUID()}`;
-  const base: Base = { config, cluster, identity, opened, log, registry, metrics };
+  const base: Base = { config, cluster, identity, opened, log, registry, metrics, tls };
   const { watches, controllers, leader, settled } = openParts(base);
   const working = Promise.all([watches.synced, settled, leader.elected]).then(() => {
     // One that is stopping already begins nothing more.
@@ -95,12 +97,12 @@ function openParts(base: Base): {
   leader: Leader;
   settled: Promise<void>;
 } {
-  const { config, opened, log, metrics, registry } = base;
+  const { config, opened, log, metrics, registry, tls } = base;
   const client = openClient(base);
   const shared = { clock, random, metrics, log };
   const leader = opened.use(lead(base, client));
   const fenced = fencedClient(client, { term: leader.term, annotation: annotations.term });
-  const services = opened.use(openServices(config, log));
+  const services = opened.use(openServices(config, log, tls.grpc));
   const watches = opened.use(startWatches({ ...shared, client, namespace: config.WATCH_NAMESPACE }));
   const register = opened.use(
     followRegister({ ...shared, messages: services.messages, awayAfterMs: config.AWAY_AFTER_MS }),
@@ -126,13 +128,12 @@ function openParts(base: Base): {
   };
   // One for each kind; those of accounts, templates and subscriptions stand in rooms of their own.
   const controllers = [
-    createNumberController({
+    createNumberController({ ...room, upstream: upstreamActions({ ...room, term: leader.term }) }),
+    createClassController(room),
+    createAccountController({
       ...room,
-      written: createWrittenVersions(),
-      upstream: upstreamActions({ ...room, term: leader.term }),
+      news: opened.use(followAccountNews({ url: config.NATS_URL, log, tls: tls.nats })),
     }),
-    createClassController({ ...room, written: createWrittenVersions() }),
-    createAccountController({ ...room, news: opened.use(followAccountNews({ url: config.NATS_URL, log })) }),
     createTemplateController(room),
     createWebhookController(room),
   ].map((controller) => opened.use(controller));
@@ -174,6 +175,7 @@ function settingsOf(config: Config): PodSettings {
       QUALITY_ADDRESS: config.CONNECTION_QUALITY_ADDRESS ?? config.QUALITY_ADDRESS,
       NATS_URL: config.NATS_URL,
     },
+    tlsSecrets: { grpc: config.CONNECTION_GRPC_TLS_SECRET, nats: config.CONNECTION_NATS_TLS_SECRET },
   };
 }
 

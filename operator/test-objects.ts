@@ -5,7 +5,7 @@ import { until } from "#test/until.ts";
 import type { Condition } from "./conditions.ts";
 import { isRecord, type KubeObject, type Resource } from "./runtime/objects.ts";
 
-const waitMs = 60_000;
+const waitMs = 180_000;
 
 export function conditionOf(object: KubeObject, type: string): Condition | undefined {
   const { status } = object;

@@ -2,15 +2,15 @@
 // that, each in its turn.
 import type { Logger } from "pino";
 import type { ConnectionClass } from "../api/v1alpha1/connection-class.ts";
+import { createKindController } from "../kind-controller.ts";
 import { connectionClasses, type Stored } from "../kinds.ts";
-import { hashOf } from "../runtime/apply-hash.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock, Random } from "../runtime/clock.ts";
-import { type Controller, createController, type Outcome, type Work } from "../runtime/controller.ts";
+import type { Controller, Outcome, Work } from "../runtime/controller.ts";
 import type { RuntimeMetrics } from "../runtime/metrics.ts";
-import { apiVersionOf } from "../runtime/objects.ts";
 import { createQueue } from "../runtime/queue.ts";
-import type { WrittenVersions } from "../runtime/written-versions.ts";
+import { createWrittenVersions } from "../runtime/written-versions.ts";
+import { createStatusWriter, type StatusWriter } from "../status-writer.ts";
 import type { Watches } from "../watches.ts";
 import { type ClassFacts, isDefaultClass } from "./class.ts";
 import { type ClassPlan, planClass } from "./class-plan.ts";
@@ -23,7 +23,6 @@ type ClassControllerOptions = {
   watches: Pick<Watches, "classes" | "numbers" | "pods">;
   fleet: Fleet;
   settings: PodSettings;
-  written: WrittenVersions;
   clock: Clock;
   random: Random;
   metrics: RuntimeMetrics;
@@ -34,16 +33,15 @@ const fieldManager = "heliograph-class";
 const workers = 2;
 /** While numbers move, how far they are is told this often. */
 const movingMs = 5_000;
-const behindMs = 50;
-
-type Planned = { resource: Stored<ConnectionClass>; plan: ClassPlan };
 
 /** As createNumberController. */
 export function createClassController(options: ClassControllerOptions): Controller {
-  const { watches, clock, random, metrics, log, written } = options;
+  const { client, watches, clock, random, metrics } = options;
   const name = "class";
   const queue = createQueue({ name, clock, random, metrics });
   const { store } = watches.classes;
+  const written = createWrittenVersions();
+  const writer = createStatusWriter({ client, resource: connectionClasses, store, written, fieldManager });
   const wakeClassOf = ({ spec }: { spec: { connectionClassName?: string } }): void => {
     const { connectionClassName } = spec;
     if (connectionClassName !== undefined) queue.add(connectionClassName);
@@ -55,17 +53,18 @@ export function createClassController(options: ClassControllerOptions): Controll
     const number = watches.numbers.store.get(change.object.number);
     if (number !== undefined && change.type !== "updated") wakeClassOf(number);
   });
-  return createController<Stored<ConnectionClass> | "behind", Planned | "behind">({
+  return createKindController<Stored<ConnectionClass>, ClassPlan>({
+    ...options,
     name,
+    kind: connectionClasses.kind,
     queue,
+    store,
+    written,
     workers,
-    clock,
-    metrics,
-    log: log.child({ kind: "ConnectionClass" }),
-    observe: ({ key }) => Promise.resolve(written.isCaughtUp(key) ? store.get(key) : "behind"),
-    plan: (resource) => (resource === "behind" ? resource : { resource, plan: decide(resource, options) }),
-    execute: (planned, work) =>
-      planned === "behind" ? Promise.resolve({ kind: "requeue", afterMs: behindMs }) : execute(planned, options, work),
+    observe: ({ key }) => Promise.resolve(store.get(key)),
+    plan: (resource) => decide(resource, options),
+    execute: ({ facts: resource, plan }, work) => execute(resource, plan, writer, work),
+    forget: () => undefined,
   });
 }
 
@@ -79,20 +78,11 @@ function decide(resource: Stored<ConnectionClass>, { fleet, settings, clock }: C
 }
 
 async function execute(
-  { resource, plan }: Planned,
-  { client, written, watches }: ClassControllerOptions,
-  { key, signal }: Work,
+  resource: Stored<ConnectionClass>,
+  plan: ClassPlan,
+  writer: StatusWriter,
+  work: Work,
 ): Promise<Outcome> {
-  const { name, uid } = resource.metadata;
-  if (hashOf(plan.status) !== hashOf(resource.status ?? {})) {
-    const wish = {
-      apiVersion: apiVersionOf(connectionClasses),
-      kind: connectionClasses.kind,
-      metadata: { name, uid },
-      status: plan.status,
-    };
-    const saved = await client.apply(connectionClasses, wish, { fieldManager, subresource: "status", signal });
-    written.remember(key, watches.classes.store, saved.metadata.resourceVersion);
-  }
+  await writer.save(resource, plan.status, work);
   return plan.isMoving ? { kind: "requeue", afterMs: movingMs } : { kind: "done" };
 }

@@ -1,6 +1,6 @@
-// What the conditions of a number say. Every reason that can appear stands here.
-import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
-import type { NumberFacts } from "./facts.ts";
+// What the conditions of a number say. Every reason of its own stands here; those that all kinds have stand in ../conditions.ts.
+import { type Condition, type Said as SaidOf, toSeconds } from "../conditions.ts";
+import type { GivenUp, NumberFacts, PodFacts } from "./facts.ts";
 import type { PodsPlan } from "./pods.ts";
 
 export type Reason =
@@ -8,7 +8,6 @@ export type Reason =
   | "Registered"
   | "Connected"
   | "Deleting"
-  | "Paused"
   | "NotPaused"
   | "NumberInUse"
   | "AccountMissing"
@@ -35,6 +34,7 @@ export type Reason =
   | "Starting"
   | "PodRefused"
   | "PodWaiting"
+  | "StandbyGivenUp"
   | "Moving"
   | "Waiting"
   | "Stopping"
@@ -44,15 +44,10 @@ export type Reason =
   | "Flagged"
   | "QualityAway"
   | "AsExpected"
-  | "NotKnown"
-  | "NothingToDo"
-  | "ActionNeeded";
-
-export type Conditions = NonNullable<NonNullable<WhatsAppNumber["status"]>["conditions"]>;
-export type Condition = Conditions[number];
+  | "NotKnown";
 
 /** What a condition says, before it is compared with what it said. */
-export type Said = { status: Condition["status"]; reason: Reason; message: string };
+export type Said = SaidOf<Reason>;
 
 export function said(status: Said["status"], reason: Reason, message = ""): Said {
   return { status, reason, message };
@@ -77,7 +72,7 @@ export function findMissing(facts: NumberFacts): Said | undefined {
   return undefined;
 }
 
-/** Whether a pod of the number may hold the lease. */
+/** Why no process is to hold the number. */
 export function findUnwanted({ number }: NumberFacts, isFenced: boolean): Said | undefined {
   if (number.metadata.deletionTimestamp !== undefined)
     return said("False", "Deleting", "the resource is being deleted");
@@ -88,12 +83,46 @@ export function findUnwanted({ number }: NumberFacts, isFenced: boolean): Said |
   return undefined;
 }
 
+/** What a number that no process is to hold still waits for; undefined: for nothing. */
+export function findHolder(facts: NumberFacts): string | undefined {
+  const { register, pods } = facts;
+  const lease = register.kind === "known" ? register.value?.connection : undefined;
+  const isRenewed = lease?.isHeld === true && lease.lapsedForMs === undefined;
+  const living = pods.filter(({ isEnded }) => !isEnded);
+  const lost = living.find(({ isNodeLost }) => isNodeLost);
+  if (lost !== undefined) return whatEnds(lost, isRenewed && lease.holder === lost.uid);
+  if (living.length > 0) return "the connection pod is ending";
+  return isRenewed
+    ? "a process of which Kubernetes knows no pod renews the lease; it is asked to end, or ends by itself"
+    : undefined;
+}
+
+function whatEnds({ name, nodeName = "" }: PodFacts, isRenewed: boolean): string {
+  return (
+    `pod ${name} cannot be ended: its node ${nodeName} does not answer${isRenewed ? ", and its process still renews the lease" : ""}; ` +
+    `it ends when the node is back; if that machine is off for good, delete the Node, or taint it ` +
+    `node.kubernetes.io/out-of-service=nodeshutdown:NoExecute`
+  );
+}
+
+/** The latest standby that was given up, while what it was made for is still due. */
+function findGivenUp({ pods, specHash }: NumberFacts): { serving: PodFacts; gaveUp: GivenUp } | undefined {
+  for (const serving of pods) {
+    const { gaveUp, isNodeDraining } = serving;
+    const isDue = serving.specHash !== specHash || isNodeDraining;
+    if (gaveUp !== undefined && gaveUp.specHash === specHash && isDue) return { serving, gaveUp };
+  }
+  return undefined;
+}
+
 const registrationReasons: Record<string, Reason> = {
   pin_wrong: "PinWrong",
   pin_invalid: "PinWrong",
   number_unverified: "NumberUnverified",
   registration_limit: "RegistrationLimit",
 };
+
+export const telling = "the services are being told of the number";
 
 /** `before` is what it said: a number that is between two pods is as registered as it was. */
 export function sayRegistered(facts: NumberFacts, before: Condition | undefined): Said {
@@ -110,7 +139,7 @@ export function sayRegistered(facts: NumberFacts, before: Condition | undefined)
   if (before?.status === "True") return said("True", "Registered");
   if (refusals.apply !== undefined) return said("False", "NumberRefused", refusals.apply.message);
   if (missing !== undefined && value === undefined) return missing;
-  if (value?.isAsDeclared !== true) return said("Unknown", "Registering", "the services are being told of the number");
+  if (value?.isAsDeclared !== true) return said("Unknown", "Registering", telling);
   return said("Unknown", "NotKnown", "WhatsApp tells it once a process holds the number");
 }
 
@@ -144,7 +173,7 @@ const standings: Record<string, { status: Said["status"]; reason: Reason; messag
 };
 
 export function sayConnected(facts: NumberFacts, isFenced: boolean, pods: PodsPlan | undefined): Said {
-  const { register, refusals, podWaitingReason, pods: existing } = facts;
+  const { register, refusals, pods: existing } = facts;
   if (register.kind === "away")
     return said("Unknown", "MessagesAway", `${register.service} does not answer: ${register.why}`);
   const connection = register.value?.connection;
@@ -159,8 +188,8 @@ export function sayConnected(facts: NumberFacts, isFenced: boolean, pods: PodsPl
   if (refusals.pod !== undefined) return said("False", "PodRefused", refusals.pod.message);
   if (connection?.lapsedForMs !== undefined)
     return said("False", "LeaseLapsed", "the process that held the number does not renew its lease");
-  if (podWaitingReason !== undefined)
-    return said("False", "PodWaiting", `the connection pod waits: ${podWaitingReason}`);
+  const waitingReason = existing.at(-1)?.waitingReason;
+  if (waitingReason !== undefined) return said("False", "PodWaiting", `the connection pod waits: ${waitingReason}`);
   const message = existing.length === 0 ? "the connection pod is being made" : "the connection pod is starting";
   return said("False", "Starting", pods?.waitsFor ?? message);
 }
@@ -170,12 +199,13 @@ export function sayProgressing(
   { connected, unwanted }: { connected: Said; unwanted: Said | undefined },
   pods: PodsPlan | undefined,
 ): Said {
-  const living = facts.pods.filter(({ isEnded }) => !isEnded);
+  const holder = unwanted && findHolder(facts);
   if (facts.number.metadata.deletionTimestamp !== undefined)
-    return said("True", "Stopping", "the number is being taken down");
+    return said("True", "Stopping", holder ?? "the number is being taken down");
+  if (holder !== undefined) return said("True", "Stopping", holder);
   if (pods?.waitsFor !== undefined) return said("True", "Waiting", pods.waitsFor);
+  const living = facts.pods.filter(({ isEnded }) => !isEnded);
   if (living.length > 1) return said("True", "Moving", "the number goes from one pod to the next");
-  if (unwanted !== undefined && living.length > 0) return said("True", "Stopping", "the connection pod is ending");
   if (living.some(({ isDeleting }) => isDeleting)) return said("True", "Stopping", "the connection pod is ending");
   if (connected.reason === "Starting" || connected.reason === "LeaseLapsed")
     return said("True", "Starting", connected.message);
@@ -185,9 +215,11 @@ export function sayProgressing(
 export function sayDegraded(facts: NumberFacts, connected: Said): Said {
   const { quality, refusals } = facts;
   const missing = findMissing(facts);
+  const givenUp = findGivenUp(facts);
   if (connected.status === "True" && missing !== undefined) return said("True", missing.reason, missing.message);
   if (connected.status === "True" && refusals.pod !== undefined)
     return said("True", "PodRefused", refusals.pod.message);
+  if (givenUp !== undefined) return said("True", "StandbyGivenUp", sayGivenUp(facts, givenUp));
   if (quality.kind === "away")
     return said("Unknown", "QualityAway", `${quality.service} does not answer: ${quality.why}`);
   switch (quality.value?.status) {
@@ -200,6 +232,14 @@ export function sayDegraded(facts: NumberFacts, connected: Said): Said {
     default:
       return said("False", "AsExpected");
   }
+}
+
+function sayGivenUp({ number }: NumberFacts, { serving, gaveUp }: { serving: PodFacts; gaveUp: GivenUp }): string {
+  const { epoch, why, retryAt } = gaveUp;
+  return (
+    `pod ${number.metadata.name}-c${epoch} did not take the number over in time (${why}) and was given up, ${serving.name} goes on; ` +
+    `the next is tried from ${toSeconds(retryAt)} on, or when the settings change`
+  );
 }
 
 export function sayConflict({ register }: NumberFacts, connected: Said, before: Condition | undefined): Said {

@@ -1,31 +1,33 @@
 // The controller of WhatsAppNumbers: observe, plan, execute, and whose turn it is.
 import type { Logger } from "pino";
+import { createKindController } from "../kind-controller.ts";
+import { whatsAppNumbers } from "../kinds.ts";
 import type { OperatorMetrics } from "../metrics.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
-import type { Clock, Random } from "../runtime/clock.ts";
-import { type Controller, createController, type Outcome, type Work } from "../runtime/controller.ts";
+import type { Random } from "../runtime/clock.ts";
+import type { Controller } from "../runtime/controller.ts";
 import type { RuntimeMetrics } from "../runtime/metrics.ts";
+import { keyOf } from "../runtime/objects.ts";
 import { createQueue } from "../runtime/queue.ts";
-import { startResync } from "../runtime/resync.ts";
+import { createWrittenVersions } from "../runtime/written-versions.ts";
+import type { Secrets } from "../secrets.ts";
+import type { Services } from "../services.ts";
+import { createStatusWriter } from "../status-writer.ts";
 import type { Watches } from "../watches.ts";
 import type { ClassFacts } from "./class.ts";
-import { executeNumber, type Execution, type ExecutorOptions } from "./execute.ts";
-import type { Standing } from "./class-counts.ts";
+import { executeNumber, type ExecutorOptions, fieldManager } from "./execute.ts";
 import type { ClassRules, Fleet } from "./fleet.ts";
 import { createMemories } from "./memory.ts";
 import { followDrains } from "./node-drains.ts";
 import { numberObserver, type Observed } from "./observe.ts";
-import { planNumber } from "./plan.ts";
+import { type NumberPlan, planNumber } from "./plan.ts";
 import type { PodSettings } from "./pod.ts";
-import type { AdvanceReason } from "./pods.ts";
 import type { Register } from "./register.ts";
-import { newestOf } from "./status.ts";
+import { countedOf, standingAfter, standingOf } from "./standing.ts";
+import { createWaiters, type Waiters } from "./waiters.ts";
 import { wakeNumbers } from "./wakes.ts";
-import type { Secrets } from "../secrets.ts";
-import type { Services } from "../services.ts";
-import { createWaiters } from "./waiters.ts";
 
-export type NumberControllerOptions = Omit<ExecutorOptions, "watches" | "metrics"> & {
+export type NumberControllerOptions = Omit<ExecutorOptions, "watches" | "writer" | "written"> & {
   watches: Watches;
   secrets: Secrets;
   services: Pick<Services, "quality">;
@@ -39,95 +41,84 @@ export type NumberControllerOptions = Omit<ExecutorOptions, "watches" | "metrics
 };
 
 const workers = 32;
-/** While the cache has not seen yet what was written. */
-const behindMs = 30;
 
 /** Collects keys from now on, works from start() on. Must be made before anything is awaited after the watches began. */
 export function createNumberController(options: NumberControllerOptions): Controller {
-  const { watches, clock, random, metrics, operatorMetrics, log, fleet, written, settings, services } = options;
+  const { client, watches, clock, random, metrics, operatorMetrics, recorder, fleet, settings, services } = options;
+  const { store } = watches.numbers;
   const name = "number";
   const queue = createQueue({ name, clock, random, metrics });
   const memories = createMemories();
   const drains = followDrains(watches.nodes, clock);
   const waiters = createWaiters(fleet, (key) => queue.add(key));
-  wakeNumbers({ ...options, memories, queue });
-  const observe = numberObserver({ ...options, drains, memories, settings, quality: services.quality });
-  const resync = startResync({
-    keys: () => watches.numbers.store.keys(),
-    enqueue: (key) => queue.add(key, { priority: "background" }),
-    clock,
+  const written = createWrittenVersions();
+  const writer = createStatusWriter({
+    client,
+    resource: whatsAppNumbers,
+    store,
+    written,
+    recorder,
+    fieldManager,
+    told: ["Registered"],
+    toldFaults: ["Conflict", "Degraded"],
   });
-  const executor = { ...options, metrics: operatorMetrics };
-  const controller = createController<Observed | "behind", Execution | "behind">({
+  wakeNumbers({ ...options, memories, queue });
+  const observer = numberObserver({ ...options, drains, memories, settings, quality: services.quality });
+  const executor = { ...options, writer, written };
+  const controller = createKindController<Observed, NumberPlan>({
+    ...options,
     name,
+    kind: whatsAppNumbers.kind,
     queue,
+    store,
+    written,
     workers,
-    clock,
-    metrics,
-    log: log.child({ kind: "WhatsAppNumber" }),
-    async observe(work) {
-      if (!written.isCaughtUp(work.key)) return "behind";
-      const observed = await observe(work);
-      if (observed === undefined) {
-        memories.forget(work.key);
-        written.forget(work.key);
-        waiters.leave(work.key);
-        fleet.note(work.key, undefined);
-      }
-      return observed;
+    observe: (work) => observer.observe(work),
+    plan: (observed) => decide(observed, options, waiters),
+    execute({ facts: observed, plan }, work) {
+      noteTakeover(observed, operatorMetrics, clock.monotonicMs());
+      return executeNumber(executor, { observed, plan }, work);
     },
-    plan: (observed) => (observed === "behind" ? observed : decide(observed, options, waiters)),
-    execute: (execution, work) => execute(executor, execution, work, operatorMetrics, clock),
+    forget(key) {
+      memories.forget(key);
+      waiters.leave(key);
+      fleet.note(key, undefined);
+    },
   });
   return {
     ...controller,
-    async [Symbol.asyncDispose]() {
-      resync[Symbol.dispose]();
-      await controller[Symbol.asyncDispose]();
+    start() {
+      // All are counted before the first decision: an operator that was restarted must not give away turns that others still have.
+      for (const number of store.objects())
+        fleet.note(keyOf(number.metadata), standingOf(countedOf(observer.count(number))));
+      controller.start();
     },
   };
 }
 
-function execute(
-  executor: ExecutorOptions,
-  execution: Execution | "behind",
-  work: Work,
-  metrics: OperatorMetrics,
-  clock: Clock,
-): Promise<Outcome> {
-  if (execution === "behind") return Promise.resolve({ kind: "requeue", afterMs: behindMs });
-  const { memory, facts } = execution.observed;
+function noteTakeover({ memory, facts }: Observed, metrics: OperatorMetrics, nowMs: number): void {
   const lease = facts.register.kind === "known" ? facts.register.value?.connection : undefined;
-  if (memory.takeover !== undefined && lease?.isHeld === true && lease.epoch >= memory.takeover.epoch) {
-    metrics.takeover.observe({ cause: memory.takeover.cause }, (clock.monotonicMs() - memory.takeover.atMs) / 1_000);
-    memory.takeover = undefined;
-  }
-  return executeNumber(executor, execution, work);
+  const { takeover } = memory;
+  if (takeover === undefined || lease?.isHeld !== true || lease.epoch < takeover.epoch) return;
+  metrics.takeover.observe({ cause: takeover.cause }, (nowMs - takeover.atMs) / 1_000);
+  memory.takeover = undefined;
 }
 
 /** Synchronous, so that two numbers never take the same turn. */
 function decide(
-  observed: Observed,
+  { facts }: Observed,
   { fleet, settings }: Pick<NumberControllerOptions, "fleet" | "settings">,
-  waiters: ReturnType<typeof createWaiters>,
-): Execution {
-  const { facts } = observed;
-  const key = `${facts.number.metadata.namespace ?? ""}/${facts.number.metadata.name}`;
+  waiters: Waiters,
+): NumberPlan {
+  const key = keyOf(facts.number.metadata);
   const rules = rulesOf(facts.connectionClass, settings, fleet, facts.now);
-  const standing = standingOf(observed);
-  // A number without pods is none that moves.
-  fleet.note(key, facts.pods.length === 0 ? undefined : standing);
-  const plan = planNumber({ ...facts, ...fleet.turns(standing.className, rules) });
+  const standing = standingOf(countedOf(facts));
+  const { name: className } = facts.connectionClass;
+  fleet.note(key, standing);
+  const plan = planNumber({ ...facts, ...fleet.turns(className, rules) });
   const advanced = plan.actions.find((action) => action.kind === "advance");
-  if (advanced !== undefined) fleet.note(key, standingAfter(standing, advanced.why));
-  return { observed, plan: waiters.attend(key, standing.className, rules, plan, advanced !== undefined) };
-}
-
-/** From the decision on, not from when it can be seen. */
-function standingAfter(standing: Standing, why: AdvanceReason): Standing {
-  const isTakingOver = why === "LeaseLapsed";
-  const isMoving = why === "SpecChanged" || why === "NodeDraining" || (standing.isMoving && !isTakingOver);
-  return { ...standing, isMoved: true, isReady: false, isMoving, isTakingOver };
+  if (advanced !== undefined && standing !== undefined) fleet.note(key, standingAfter(standing, advanced.why));
+  return waiters.attend(key, className, rules, plan, advanced !== undefined);
 }
 
 /** What holds for moves of the class' numbers now. */
@@ -146,20 +137,5 @@ export function rulesOf(connectionClass: ClassFacts, settings: PodSettings, flee
     canary: { count: count ?? Math.max(1, Math.ceil((size * percent) / 100)), pauseMs: pauseSeconds * 1_000 },
     revision,
     wasCanaryOver,
-  };
-}
-
-function standingOf({ facts }: Observed): Standing {
-  const { connectionClass, register, pods, specHash, number } = facts;
-  const epoch = number.status?.connection?.epoch ?? 0;
-  const lease = register.kind === "known" ? register.value?.connection : undefined;
-  const newest = newestOf(pods);
-  const waits = lease?.isHeld === true && lease.epoch < epoch;
-  return {
-    className: connectionClass.name,
-    isMoving: waits && lease.lapsedForMs === undefined,
-    isTakingOver: waits && lease.lapsedForMs !== undefined,
-    isMoved: newest !== undefined && newest.specHash === specHash,
-    isReady: newest?.isReady === true && lease?.holder === newest.uid,
   };
 }

@@ -2,59 +2,58 @@
 import { faultPoint } from "#lib/fault-points.ts";
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import { pods, projectNumber, type Stored, whatsAppNumbers } from "../kinds.ts";
-import { finalizers, labels } from "../names.ts";
+import { annotations, finalizers, labels } from "../names.ts";
 import { ApiError, hasStatus } from "../runtime/api-error.ts";
 import type { Client } from "../runtime/client.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Outcome, Work } from "../runtime/controller.ts";
 import type { Recorder } from "../runtime/events.ts";
-import { apiVersionOf, type Wish } from "../runtime/objects.ts";
+import type { Wish } from "../runtime/objects.ts";
 import type { WrittenVersions } from "../runtime/written-versions.ts";
+import type { StatusWriter } from "../status-writer.ts";
 import type { Watches } from "../watches.ts";
 import type { OperatorMetrics } from "../metrics.ts";
-import { tellTransitions } from "./story.ts";
+import { toMark } from "./given-up.ts";
 import type { Observed } from "./observe.ts";
 import type { NumberAction, NumberPlan } from "./plan.ts";
 import { podNameOf, podOf } from "./pod.ts";
-import { isFenced, isPaused, isSameStatus, type NumberStatus, withEpoch } from "./status.ts";
+import { isFenced, isPaused, withEpoch } from "./status.ts";
 import type { UpstreamActions } from "./upstream-actions.ts";
 
 export type ExecutorOptions = {
   /** Fenced: writes as leader only. */
   client: Client;
-  watches: Pick<Watches, "numbers" | "pods">;
+  watches: Pick<Watches, "pods">;
   written: WrittenVersions;
+  writer: StatusWriter;
   upstream: UpstreamActions;
   recorder: Recorder;
-  metrics: OperatorMetrics;
+  operatorMetrics: OperatorMetrics;
   clock: Clock;
 };
 
 /** Of server-side apply. */
-const fieldManager = "heliograph-number";
+export const fieldManager = "heliograph-number";
+/** Of its own, since what a manager applied before is gone with its next apply. */
+const markFieldManager = "heliograph-number-standby";
 /** After the services were told: their answer wakes the number sooner. */
 const toldMs = 2_000;
 
-export type Execution = { observed: Observed; plan: NumberPlan };
-
-type Step = Execution & {
-  options: ExecutorOptions;
-  work: Work;
-  /** Of the resource as this step knows it: what it saw, or wrote itself. */
-  resourceVersion: string | undefined;
-};
+type Execution = { observed: Observed; plan: NumberPlan };
+type Step = Execution & { options: ExecutorOptions; work: Work };
+/** How soon a refused pod is tried again as it is: a quota may have grown. */
+const refusedMs = 300_000;
 
 /** Ends the plan: the status was written with it, or is to be written after the next look. */
 type Ended = { kind: "ended"; outcome: Outcome };
 
 export async function executeNumber(options: ExecutorOptions, execution: Execution, work: Work): Promise<Outcome> {
-  const { resourceVersion } = execution.observed.facts.number.metadata;
-  const step = { ...execution, options, work, resourceVersion };
+  const step = { ...execution, options, work };
   for (const action of execution.plan.actions) {
     const ended = await carryOut(step, action);
     if (ended !== undefined) return ended.outcome;
   }
-  await saveStatus(step, execution.plan.status);
+  await saveStatus(step);
   const { lookAgainMs } = execution.plan;
   return lookAgainMs === undefined ? { kind: "done" } : { kind: "requeue", afterMs: lookAgainMs };
 }
@@ -63,7 +62,7 @@ async function carryOut(step: Step, action: NumberAction): Promise<Ended | undef
   const { options, observed, work } = step;
   switch (action.kind) {
     case "keepFinalizers":
-      await keepFinalizers(step, action.finalizers);
+      await options.writer.keepFinalizers(observed.facts.number, action.finalizers, work);
       // Without finalizers the resource is gone, and so is its status.
       return action.finalizers.length === 0 ? { kind: "ended", outcome: { kind: "done" } } : undefined;
     case "applyNumber":
@@ -76,7 +75,7 @@ async function carryOut(step: Step, action: NumberAction): Promise<Ended | undef
       return endWith(step, await options.upstream.register(observed, action, work.signal));
     case "deregister": {
       const isDone = await options.upstream.deregister(observed, action, work.signal);
-      if (isDone) await keepFinalizers(step, [finalizers.number]);
+      if (isDone) await options.writer.keepFinalizers(observed.facts.number, [finalizers.number], work);
       return endWith(step, isDone);
     }
     case "refresh":
@@ -89,6 +88,9 @@ async function carryOut(step: Step, action: NumberAction): Promise<Ended | undef
       return undefined;
     case "delete":
       await deletePod(step, action);
+      return undefined;
+    case "giveUp":
+      await giveUp(step, action);
       return undefined;
     case "revoke":
       await lookLive(step);
@@ -108,7 +110,7 @@ async function endAfterTelling(step: Step, isTold: boolean): Promise<Ended> {
 }
 
 async function endWith(step: Step, isDone: boolean): Promise<Ended> {
-  await saveStatus(step, step.plan.status);
+  await saveStatus(step);
   return {
     kind: "ended",
     outcome: isDone
@@ -136,21 +138,16 @@ async function lookLive({ options, observed, work }: Step): Promise<Stored<Whats
 
 async function advance(step: Step, action: Extract<NumberAction, { kind: "advance" }>): Promise<Ended> {
   const { options, observed, plan, work } = step;
-  const { client, clock, metrics, recorder } = options;
+  const { clock, operatorMetrics, recorder, writer } = options;
   const { number } = observed.facts;
-  if (action.why === "SpecChanged") await tryPod(step, action.to, action.avoidNodes);
+  if (action.why === "SpecChanged" || action.why === "NodeDraining") await tryPod(step, action.to, action.avoidNodes);
   const live = await lookLive(step);
   faultPoint("operator.looked");
   const status = withEpoch(plan.status, number.metadata.name, action.to);
-  const { resourceVersion } = live.metadata;
-  const saved = await client.apply(whatsAppNumbers, statusWish(number, status, resourceVersion), {
-    fieldManager,
-    subresource: "status",
-    signal: work.signal,
-  });
-  options.written.remember(work.key, options.watches.numbers.store, saved.metadata.resourceVersion);
+  // Compare and swap: whoever writes between the look and this is not written over.
+  await writer.save({ ...number, metadata: live.metadata }, status, work);
   observed.memory.takeover = { epoch: action.to, cause: action.why, atMs: clock.monotonicMs() };
-  metrics.advances.inc({ cause: action.why });
+  operatorMetrics.advances.inc({ cause: action.why });
   work.log.info({ epoch: action.to, why: action.why }, "epoch began");
   faultPoint("operator.advanced");
   await createPod(step, action.to, action.avoidNodes);
@@ -203,7 +200,11 @@ async function whilePodIsTaken(
     memory.refusals.pod = undefined;
   } catch (error) {
     if (error instanceof ApiError && hasStatus(error, 400, 403, 422))
-      memory.refusals.pod = { specHash: facts.specHash, message: error.message };
+      memory.refusals.pod = {
+        specHash: facts.specHash,
+        message: error.message,
+        retryAt: new Date(facts.now.getTime() + refusedMs),
+      };
     throw error;
   }
 }
@@ -229,46 +230,30 @@ async function allowEviction(step: Step, { name, uid }: { name: string; uid: str
   await options.client.apply(pods, { apiVersion: "v1", kind: "Pod", metadata }, { fieldManager, signal: work.signal });
 }
 
-async function keepFinalizers(step: Step, wished: readonly string[]): Promise<void> {
+/** On the pod that serves on. Its standby is deleted by the next look, which sees this. */
+async function giveUp(step: Step, { name, uid, gaveUp }: Extract<NumberAction, { kind: "giveUp" }>): Promise<void> {
   const { options, observed, work } = step;
-  const { name, namespace = "", uid } = observed.facts.number.metadata;
-  // The uid keeps an apply from making a resource anew that is gone.
-  const metadata = { name, namespace, uid, ...(wished.length > 0 && { finalizers: [...wished] }) };
-  const wish = { apiVersion: apiVersionOf(whatsAppNumbers), kind: whatsAppNumbers.kind, metadata };
-  const saved = await options.client.apply(whatsAppNumbers, wish, { fieldManager, signal: work.signal });
-  options.written.remember(work.key, options.watches.numbers.store, saved.metadata.resourceVersion);
-  step.resourceVersion = saved.metadata.resourceVersion;
+  const { number } = observed.facts;
+  await lookLive(step);
+  const { namespace = "" } = number.metadata;
+  const metadata = { name, namespace, uid, annotations: { [annotations.standbyGivenUp]: toMark(gaveUp) } };
+  const wish = { apiVersion: "v1", kind: "Pod", metadata };
+  const marked = await options.client.apply(pods, wish, { fieldManager: markFieldManager, signal: work.signal });
+  options.written.remember(work.key, options.watches.pods.store, marked.metadata.resourceVersion);
+  faultPoint("operator.gave_up");
+  work.log.info({ epoch: gaveUp.epoch, why: gaveUp.why }, "standby was given up");
 }
 
-async function saveStatus(step: Step, status: NumberStatus): Promise<void> {
-  const { options, observed, work } = step;
-  const { client, clock, written, watches, recorder, metrics } = options;
+async function saveStatus({ options, observed, plan, work }: Step): Promise<void> {
+  const { clock, operatorMetrics, writer } = options;
   const { memory, facts } = observed;
   const { number } = facts;
+  const { status } = plan;
   if (memory.editedAtMs !== undefined && status.observedGeneration === number.metadata.generation) {
-    metrics.reconcileLag.observe((clock.monotonicMs() - memory.editedAtMs) / 1_000);
+    operatorMetrics.reconcileLag.observe((clock.monotonicMs() - memory.editedAtMs) / 1_000);
     memory.editedAtMs = undefined;
   }
-  if (isSameStatus(status, number.status)) return;
-  // It holds the epoch: one who leads no more, and does not know it, must not write an older one back.
-  const wish = statusWish(number, status, step.resourceVersion);
-  const saved = await client.apply(whatsAppNumbers, wish, { fieldManager, subresource: "status", signal: work.signal });
-  written.remember(work.key, watches.numbers.store, saved.metadata.resourceVersion);
-  if (status.messagingLimitUsed !== number.status?.messagingLimitUsed) memory.usedWrittenAtMs = clock.monotonicMs();
-  tellTransitions(recorder, number, status);
-}
-
-/** With a version: refused with 409 if anybody has written since. */
-function statusWish(
-  { metadata }: Stored<WhatsAppNumber>,
-  status: NumberStatus,
-  resourceVersion: string | undefined,
-): Wish {
-  const { name, namespace = "", uid } = metadata;
-  return {
-    apiVersion: apiVersionOf(whatsAppNumbers),
-    kind: whatsAppNumbers.kind,
-    metadata: { name, namespace, uid, ...(resourceVersion !== undefined && { resourceVersion }) },
-    status,
-  };
+  const isWritten = await writer.save(number, status, work);
+  if (isWritten && status.messagingLimitUsed !== number.status?.messagingLimitUsed)
+    memory.usedWrittenAtMs = clock.monotonicMs();
 }

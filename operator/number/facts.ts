@@ -16,6 +16,8 @@ export type PodFacts = {
   specHash: string;
   nodeName: string | undefined;
   ageMs: number;
+  /** How long this process has known it, by its own clock alone. */
+  seenForMs: number;
   /** Its process is up; one that waits for the lease counts. */
   isStarted: boolean;
   /** Holds the lease and WhatsApp knows it. */
@@ -32,6 +34,23 @@ export type PodFacts = {
   isNodeLost: boolean;
   /** Its node is to be emptied. */
   isNodeDraining: boolean;
+  /** Why a container of it does not start, in Kubernetes' word. */
+  waitingReason: string | undefined;
+  /** It serves on, since its successor did not take the number over in time. */
+  gaveUp: GivenUp | undefined;
+};
+
+/** A standby that was given up, as it is written on the pod that serves on. */
+export type GivenUp = {
+  /** Of the standby. */
+  epoch: number;
+  specHash: string;
+  /** With this spec, in a row. */
+  tries: number;
+  /** What the standby was found at. */
+  why: string;
+  /** From then on another one may be tried. */
+  retryAt: Date;
 };
 
 export type LeaseFacts = {
@@ -70,6 +89,9 @@ export type PodsFacts = {
   leave: Turn;
   takeover: Turn;
   disruption: "Migrate" | "Block";
+  /** So long a pod may take until it has the lease that another one gives up for it. */
+  standbyTimeoutMs: number;
+  now: Date;
 };
 
 /** What the services know of the number. */
@@ -96,8 +118,8 @@ export type QualityFacts = {
 export type Refusals = {
   /** By the messages service. */
   apply?: { reason: string; message: string } | undefined;
-  /** By the API server, of a pod of this spec. */
-  pod?: { specHash: string; message: string } | undefined;
+  /** By the API server, of a pod of this spec; nobody is moved to it again before then. */
+  pod?: { specHash: string; message: string; retryAt: Date } | undefined;
   /** By WhatsApp, of the PIN with this hash; not tried again before then. */
   registration?: { reason: string; message: string; pinHash: string; retryAt: Date } | undefined;
   deregistration?: { tries: number; message: string } | undefined;
@@ -124,8 +146,6 @@ export type NumberFacts = {
   pods: readonly PodFacts[];
   /** The highest epoch of pods that an earlier resource of the same name has left; 0: there are none. */
   othersEpoch: number;
-  /** Why the newest pod does not start, in Kubernetes' word. */
-  podWaitingReason: string | undefined;
   endedUids: ReadonlySet<string>;
   /** The node of the newest pod has been draining for longer than the class lets it wait. */
   isDrainOver: boolean;

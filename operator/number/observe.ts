@@ -7,6 +7,7 @@ import type { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts"
 import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-account.ts";
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import type { Stored } from "../kinds.ts";
+import { findOlder } from "../older.ts";
 import type { PodView } from "../pod-view.ts";
 import { applyNumber } from "../registration.ts";
 import { hashOf } from "../runtime/apply-hash.ts";
@@ -17,11 +18,13 @@ import type { SecretFacts, Secrets } from "../secrets.ts";
 import type { Watches } from "../watches.ts";
 import { type ClassFacts, classOf } from "./class.ts";
 import type { NumberFacts, PodFacts, RegisteredFacts } from "./facts.ts";
+import { fromMark } from "./given-up.ts";
 import type { Memories, NumberMemory } from "./memory.ts";
 import type { NodeDrains } from "./node-drains.ts";
 import { accessTokenKey, type PodInput, type PodSettings, specHashOf } from "./pod.ts";
 import { askQuality } from "./quality.ts";
 import type { Registered, Register } from "./register.ts";
+import type { CountedFacts } from "./standing.ts";
 
 /** Facts, and what the pod would be made of; the turns are not given yet. */
 export type Observed = {
@@ -41,64 +44,109 @@ type ObserverOptions = {
   clock: Clock;
 };
 
-/** Undefined: there is no such number. */
-export type Observe = (work: Work) => Promise<Observed | undefined>;
+export type Observer = {
+  /** Undefined: there is no such number. */
+  observe(work: Work): Promise<Observed | undefined>;
+  /** What the caches know of it. */
+  count(number: Stored<WhatsAppNumber>): CountedFacts;
+};
 
-export function numberObserver(options: ObserverOptions): Observe {
-  const { watches, secrets, register, quality, settings, memories, clock } = options;
-  return async ({ key, signal }) => {
-    const number = watches.numbers.store.get(key);
-    if (number === undefined) return undefined;
-    const memory = memories.of(key);
-    const { namespace = "" } = number.metadata;
-    const account = watches.accounts.store.get(`${namespace}/${number.spec.accountRef.name}`);
-    const tokenSecret = number.spec.credentialsRef?.name ?? account?.spec.credentialsRef.name;
-    const lookAt = (name: string, field: string): Promise<SecretFacts> => secrets.look(`${namespace}/${name}`, field);
-    const { pinRef } = number.spec.registration ?? {};
-    const { phoneNumberId } = number.spec;
-    const [token, pin, qualityAnswer] = await Promise.all([
-      tokenSecret === undefined ? undefined : lookAt(tokenSecret, accessTokenKey),
-      pinRef === undefined ? undefined : lookAt(pinRef.name, pinRef.key),
-      askQuality({ quality, phoneNumberId, memory, nowMs: clock.monotonicMs(), signal }),
-    ]);
-    // From here on nothing is awaited: the rest is of one moment.
-    const nowMs = clock.monotonicMs();
-    const connectionClass = classOf(number, watches.classes.store);
-    const podInput = podInputOf({ number, account, connectionClass, tokenSecret, settings });
-    const named = podsNamed(options, key);
-    const pods = named.filter(({ ownerUid }) => ownerUid === number.metadata.uid);
-    const newest = pods.at(-1);
-    const answer = register.get(phoneNumberId);
-    seedRegistration(number, memory, pin);
-    return {
-      podInput,
-      memory,
-      facts: {
-        number,
-        account,
-        connectionClass,
-        token,
-        pin,
-        ...twinsOf(number, watches.numbers.store.lookup),
-        register:
-          answer.kind === "away"
-            ? answer
-            : { kind: "known", value: answer.value && toRegistered(answer.value, number, account, nowMs) },
-        quality: qualityAnswer,
-        registrationHash: account && hashOf(applyNumber(number, account)),
-        specHash: podInput && specHashOf(podInput),
-        pods: pods.map((pod) => toPodFacts(pod, options)),
-        othersEpoch: Math.max(0, ...named.filter((pod) => !pods.includes(pod)).map(({ epoch }) => epoch)),
-        podWaitingReason: newest?.waitingReason,
-        endedUids: memories.endedUids,
-        isDrainOver: options.drains.isOver(newest?.nodeName, drainMsOf(connectionClass)),
-        isNewestEvictable: newest?.isEvictable ?? false,
-        refusals: memory.refusals,
-        usedWrittenMs: nowMs - memory.usedWrittenAtMs,
-        now: new Date(clock.wallMs()),
-      },
-    };
+export function numberObserver(options: ObserverOptions): Observer {
+  return {
+    count: (number) => lookUp(options, number).counted,
+    async observe({ key, signal }) {
+      const number = options.watches.numbers.store.get(key);
+      return number && observe(options, number, key, signal);
+    },
   };
+}
+
+async function observe(
+  options: ObserverOptions,
+  number: Stored<WhatsAppNumber>,
+  key: Key,
+  signal: AbortSignal,
+): Promise<Observed> {
+  const { watches, secrets, quality, drains, memories, clock } = options;
+  const memory = memories.of(key);
+  const { namespace = "" } = number.metadata;
+  const tokenSecret = tokenSecretOf(number, accountOf(options, number));
+  const lookAt = (name: string, field: string): Promise<SecretFacts> => secrets.look(`${namespace}/${name}`, field);
+  const { pinRef } = number.spec.registration ?? {};
+  const { phoneNumberId } = number.spec;
+  const [token, pin, qualityAnswer] = await Promise.all([
+    tokenSecret === undefined ? undefined : lookAt(tokenSecret, accessTokenKey),
+    pinRef === undefined ? undefined : lookAt(pinRef.name, pinRef.key),
+    askQuality({ quality, phoneNumberId, memory, nowMs: clock.monotonicMs(), signal }),
+  ]);
+  // From here on nothing is awaited: the rest is of one moment.
+  const { account, podInput, counted, newest, othersEpoch } = lookUp(options, number);
+  seedRegistration(number, memory, pin);
+  return {
+    podInput,
+    memory,
+    facts: {
+      ...counted,
+      account,
+      token,
+      pin,
+      ...twinsOf(number, watches.numbers.store.lookup),
+      quality: qualityAnswer,
+      registrationHash: account && hashOf(applyNumber(number, account)),
+      othersEpoch,
+      endedUids: memories.endedUids,
+      isDrainOver: drains.isOver(newest?.nodeName, drainMsOf(counted.connectionClass)),
+      isNewestEvictable: newest?.isEvictable ?? false,
+      refusals: memory.refusals,
+      usedWrittenMs: clock.monotonicMs() - memory.usedWrittenAtMs,
+      now: new Date(clock.wallMs()),
+    },
+  };
+}
+
+type LookedUp = {
+  account: Stored<WhatsAppBusinessAccount> | undefined;
+  podInput: PodInput | undefined;
+  counted: CountedFacts;
+  newest: PodView | undefined;
+  othersEpoch: number;
+};
+
+/** In the caches alone. */
+function lookUp(options: ObserverOptions, number: Stored<WhatsAppNumber>): LookedUp {
+  const { watches, register, settings, clock } = options;
+  const account = accountOf(options, number);
+  const connectionClass = classOf(number, watches.classes.store);
+  const tokenSecret = tokenSecretOf(number, account);
+  const podInput = podInputOf({ number, account, connectionClass, tokenSecret, settings });
+  const named = podsNamed(options, keyOf(number.metadata));
+  const pods = named.filter(({ ownerUid }) => ownerUid === number.metadata.uid);
+  const answer = register.get(number.spec.phoneNumberId);
+  const value =
+    answer.kind === "away"
+      ? undefined
+      : answer.value && toRegistered(answer.value, number, account, clock.monotonicMs());
+  return {
+    account,
+    podInput,
+    counted: {
+      number,
+      connectionClass,
+      register: answer.kind === "away" ? answer : { kind: "known", value },
+      pods: pods.map((pod) => toPodFacts(pod, options)),
+      specHash: podInput && specHashOf(podInput),
+    },
+    newest: pods.at(-1),
+    othersEpoch: Math.max(0, ...named.filter((pod) => !pods.includes(pod)).map(({ epoch }) => epoch)),
+  };
+}
+
+function accountOf({ watches }: ObserverOptions, { metadata, spec }: Stored<WhatsAppNumber>) {
+  return watches.accounts.store.get(`${metadata.namespace ?? ""}/${spec.accountRef.name}`);
+}
+
+function tokenSecretOf({ spec }: WhatsAppNumber, account: WhatsAppBusinessAccount | undefined): string | undefined {
+  return spec.credentialsRef?.name ?? account?.spec.credentialsRef.name;
 }
 
 function drainMsOf(connectionClass: ClassFacts): number {
@@ -130,7 +178,8 @@ function toPodFacts(pod: PodView, { watches, clock, memories }: ObserverOptions)
   const nowMs = clock.monotonicMs();
   const node = pod.nodeName === undefined ? undefined : watches.nodes.store.get(pod.nodeName);
   const { name, uid } = pod.metadata;
-  const { epoch, specHash, nodeName, isStarted, isReady, isEnded, isRestarting, isDeleting } = pod;
+  const seenForMs = nowMs - memories.seenSinceMs(uid, nowMs);
+  const { epoch, specHash, nodeName, isStarted, isReady, isEnded, isRestarting, isDeleting, waitingReason } = pod;
   return {
     name,
     uid,
@@ -142,8 +191,11 @@ function toPodFacts(pod: PodView, { watches, clock, memories }: ObserverOptions)
     isEnded,
     isRestarting,
     isDeleting,
+    waitingReason,
+    gaveUp: fromMark(pod.standbyGivenUp),
     // The API server's clock against ours; where they differ, our own alone.
-    ageMs: Math.max(clock.wallMs() - pod.createdAt.getTime(), nowMs - memories.seenSinceMs(uid, nowMs)),
+    ageMs: Math.max(clock.wallMs() - pod.createdAt.getTime(), seenForMs),
+    seenForMs,
     isNodeLost: nodeName !== undefined && (node === undefined || node.isLost),
     isNodeDraining: node?.isDraining === true,
   };
@@ -182,18 +234,11 @@ function isAsDeclared(
 
 type Lookup = Watches["numbers"]["store"]["lookup"];
 
-/** The older of two wins; of the same second, the one whose uid comes first. */
 function twinsOf(number: Stored<WhatsAppNumber>, lookup: Lookup): { twin: string | undefined; isShared: boolean } {
   const { phoneNumber, phoneNumberId } = number.spec;
-  const isOther = ({ metadata }: Stored<WhatsAppNumber>): boolean => metadata.uid !== number.metadata.uid;
-  const sameId = lookup("phoneNumberId", phoneNumberId).filter(isOther);
-  const others = [...sameId, ...lookup("phoneNumber", phoneNumber).filter(isOther)];
-  const older = others.find((other) => orderOf(other) < orderOf(number));
-  return { twin: older && keyOf(older.metadata), isShared: sameId.length > 0 };
-}
-
-function orderOf({ metadata }: Stored<WhatsAppNumber>): string {
-  return `${metadata.creationTimestamp ?? ""} ${metadata.uid}`;
+  const sameId = lookup("phoneNumberId", phoneNumberId);
+  const isShared = sameId.some(({ metadata }) => metadata.uid !== number.metadata.uid);
+  return { twin: findOlder(number, [...sameId, ...lookup("phoneNumber", phoneNumber)]), isShared };
 }
 
 const seededRetryMs = 6 * 3_600_000;

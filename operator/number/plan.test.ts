@@ -4,8 +4,18 @@ import fc from "fast-check";
 import { finalizers } from "../names.ts";
 import type { NumberFacts } from "./facts.ts";
 import { type NumberPlan, planNumber } from "./plan.ts";
-import { isSameStatus } from "./status.ts";
-import { anyFacts, connectionWith, factsWith, now, numberWith, podWith, quality, registered } from "./test-facts.ts";
+import { lapseSettleMs } from "./pods.ts";
+import {
+  anyFacts,
+  connectionWith,
+  factsWith,
+  isSameStatus,
+  now,
+  numberWith,
+  podWith,
+  quality,
+  registered,
+} from "./test-facts.ts";
 
 const away = { kind: "away", service: "messages", why: "no connection" } as const;
 const deleting = { deletionTimestamp: "2026-03-02T09:59:00Z" };
@@ -14,6 +24,15 @@ const pinned = { registration: { pinRef: { name: "pins", key: "pin" } } };
 const pin = { kind: "present", hash: "hash" } as const;
 const wrongPin = { reason: "pin_wrong", message: "PIN is not the number's", pinHash: "hash", retryAt: new Date(8e14) };
 const noPods = { pods: [], register: registered({ isHeld: false }) };
+
+const leftBehind = podWith(3, { isDeleting: true, isNodeLost: true });
+const gaveUp = {
+  epoch: 4,
+  specHash: "spec",
+  tries: 1,
+  why: "ImagePullBackOff",
+  retryAt: new Date(now.getTime() + 60_000),
+};
 
 type Case = { given: Partial<NumberFacts>; actions: string[]; ready: string; stalled?: boolean; reconciling?: boolean };
 
@@ -37,7 +56,7 @@ const cases: Record<string, Case> = {
   "a paused number is left alone": {
     given: { number: numberWith({ metadata: { annotations: { "heliograph.dev/paused": "true" } } }), ...noPods },
     actions: [],
-    ready: "",
+    ready: "Unknown Paused",
   },
   "a fenced number loses its pod": {
     given: { number: numberWith({ metadata: { annotations: { "heliograph.dev/fence": "true" } } }) },
@@ -48,7 +67,40 @@ const cases: Record<string, Case> = {
   "a number that is to be disconnected, and is, has nothing to do and nothing to mend": {
     given: { number: numberWith({ spec: { desiredState: "Disconnected" } }), ...noPods },
     actions: [],
+    ready: "True Disconnected",
+  },
+  "a number that is to be disconnected and still has a process is on its way": {
+    given: { number: numberWith({ spec: { desiredState: "Disconnected" } }) },
+    actions: ["delete"],
     ready: "False Disconnected",
+    reconciling: true,
+  },
+  "a number whose pods are gone and whose lease is renewed may still be held": {
+    given: { number: numberWith({ spec: { desiredState: "Disconnected" } }), pods: [] },
+    actions: [],
+    ready: "False Disconnected",
+    reconciling: true,
+  },
+  "a fenced number without pods is what it was told to be": {
+    given: { number: numberWith({ metadata: { annotations: { "heliograph.dev/fence": "true" } } }), ...noPods },
+    actions: [],
+    ready: "True Fenced",
+  },
+  "nobody can tell who holds a number that is to be disconnected while messages is away": {
+    given: { number: numberWith({ spec: { desiredState: "Disconnected" } }), pods: [], register: away },
+    actions: [],
+    ready: "Unknown MessagesAway",
+    reconciling: true,
+  },
+  "a number that is to be disconnected must be known to the services": {
+    given: {
+      number: numberWith({ spec: { desiredState: "Disconnected" } }),
+      pods: [],
+      register: { kind: "known", value: undefined },
+    },
+    actions: ["applyNumber"],
+    ready: "Unknown Registering",
+    reconciling: true,
   },
   "the younger of two gets no pod and is not told to the services": {
     given: { twin: "shop/elder", pods: [], register: { kind: "known", value: undefined } },
@@ -120,6 +172,32 @@ const cases: Record<string, Case> = {
     ready: "False Deleting",
     reconciling: true,
   },
+  "a deleted number whose pod is on a lost node waits while that one renews its lease": {
+    given: { number: numberWith({ metadata: deleting }), pods: [leftBehind] },
+    actions: [],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "and while the lease has only just run out": {
+    given: {
+      number: numberWith({ metadata: deleting }),
+      pods: [leftBehind],
+      register: registered({ lapsedForMs: 500 }),
+    },
+    actions: [],
+    ready: "False Deleting",
+    reconciling: true,
+  },
+  "a deleted number whose pod is on a lost node is forgotten when the lease has run out": {
+    given: {
+      number: numberWith({ metadata: deleting }),
+      pods: [leftBehind],
+      register: registered({ lapsedForMs: lapseSettleMs }),
+    },
+    actions: ["removeNumber", "keepFinalizers"],
+    ready: "False Deleting",
+    reconciling: true,
+  },
   "a deleted number whose id another resource has is not forgotten": {
     given: { number: numberWith({ metadata: deleting }), isShared: true, ...noPods },
     actions: ["keepFinalizers"],
@@ -166,7 +244,6 @@ for (const [sentence, { given, actions, ready, stalled = false, reconciling = fa
       actions,
     );
     assert.equal(conditionOf(plan, "Ready"), ready);
-    if (ready === "") return;
     assert.equal(conditionOf(plan, "Stalled").startsWith("True"), stalled);
     assert.equal(conditionOf(plan, "Reconciling").startsWith("True"), reconciling);
   });
@@ -177,6 +254,32 @@ test("a status is the same as long as the facts are, whatever the time", () => {
   const number = numberWith({ status: first });
   const later = planNumber(factsWith({ number, now: new Date(now.getTime() + 3_600_000) })).status;
   assert.ok(isSameStatus(first, later));
+});
+
+test("what cannot be ended says what it waits for and what a person can do", () => {
+  const fenced = { annotations: { "heliograph.dev/fence": "true" } };
+  const { status } = planNumber(factsWith({ number: numberWith({ metadata: fenced }), pods: [leftBehind] }));
+  const { message = "" } = status.conditions?.find(({ type }) => type === "Reconciling") ?? {};
+  assert.match(
+    message,
+    /^pod orders-c3 cannot be ended: its node node-1 does not answer, and its process still renews/,
+  );
+  assert.match(message, /delete the Node, or taint it node.kubernetes.io\/out-of-service=nodeshutdown:NoExecute$/);
+});
+
+test("a standby that was given up leaves the number Ready, and says why and when the next is tried", () => {
+  const number = numberWith({ status: { connection: { epoch: 4, podName: "orders-c4", podUid: "uid-4" } } });
+  const plan = planNumber(factsWith({ number, pods: [podWith(3, { specHash: "old", gaveUp })] }));
+  assert.deepEqual(
+    ["Ready", "Degraded", "Progressing", "Reconciling", "Stalled"].map((type) => conditionOf(plan, type)),
+    ["True Ready", "True StandbyGivenUp", "False Settled", "False NothingToDo", "False NothingToDo"],
+  );
+  assert.equal(
+    plan.status.conditions?.find(({ type }) => type === "Degraded")?.message,
+    "pod orders-c4 did not take the number over in time (ImagePullBackOff) and was given up, orders-c3 goes on; " +
+      "the next is tried from 2026-03-02T10:01:00Z on, or when the settings change",
+  );
+  assert.deepEqual([plan.actions, plan.lookAgainMs], [[], 60_000]);
 });
 
 test("a condition keeps the time of its last transition", () => {
@@ -221,8 +324,13 @@ const laws: Record<string, (facts: NumberFacts, plan: NumberPlan) => boolean> = 
     number.metadata.annotations?.["heliograph.dev/paused"] !== "true" || actions.length === 0,
   "no pod is made for the younger twin": ({ twin }, { actions }) =>
     twin === undefined || actions.every(({ kind }) => kind !== "advance" && kind !== "create"),
-  "the services forget a number only when its pods are gone": ({ pods }, { actions }) =>
-    pods.length === 0 || actions.every(({ kind }) => kind !== "removeNumber"),
+  "the services forget a number only when its pods are gone, or out of reach and without a lease": (facts, plan) =>
+    facts.pods.every(({ isDeleting, isNodeLost }) => isDeleting && isNodeLost) ||
+    plan.actions.every(({ kind }) => kind !== "removeNumber"),
+  "a number that is Ready has a process, or is to have none": ({ register }, plan) => {
+    const isHeld = register.kind === "known" && register.value?.connection?.isHeld === true;
+    return conditionOf(plan, "Ready") !== "True Ready" || isHeld;
+  },
   "a plan made twice is the same": (facts, plan) => isSameStatus(planNumber(facts).status, plan.status),
   "a status that was written is not written again": (facts, plan) =>
     plan.actions.length > 0 ||

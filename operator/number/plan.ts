@@ -2,7 +2,7 @@
 import { finalizers } from "../names.ts";
 import type { NumberFacts, RegisteredFacts } from "./facts.ts";
 import { findMissing } from "./conditions.ts";
-import { type PodAction, planPods, type PodsPlan } from "./pods.ts";
+import { lapseSettleMs, type PodAction, planPods, type PodsPlan } from "./pods.ts";
 import { isFenced, isPaused, mostTries, newestOf, type NumberStatus, pausedStatus, statusOf } from "./status.ts";
 
 export type NumberAction =
@@ -65,7 +65,9 @@ function isWanted({ number, twin }: NumberFacts): boolean {
 function podsFactsOf(facts: NumberFacts, isPodWanted: boolean): Parameters<typeof planPods>[0] {
   const { number, register, specHash, refusals } = facts;
   const { connection } = number.status ?? {};
-  const isRefused = refusals.pod !== undefined && refusals.pod.specHash === specHash;
+  const { pod: refused } = refusals;
+  const isRefused = refused !== undefined && refused.specHash === specHash && refused.retryAt > facts.now;
+  const refusedTurn = { isAllowed: false, why: "the API server refuses the pod" } as const;
   return {
     isWanted: isPodWanted,
     // A pod that was refused is tried again as it is; one of another spec may do better.
@@ -77,11 +79,18 @@ function podsFactsOf(facts: NumberFacts, isPodWanted: boolean): Parameters<typeo
     othersEpoch: facts.othersEpoch,
     endedUids: facts.endedUids,
     lease: register.kind === "away" ? register : { kind: "known", value: register.value?.connection },
-    move: isRefused ? { isAllowed: false, why: "the API server refuses the pod" } : facts.move,
-    leave: facts.leave,
+    move: isRefused ? refusedTurn : facts.move,
+    leave: isRefused ? refusedTurn : facts.leave,
     takeover: facts.takeover,
     disruption: facts.isDrainOver ? "Migrate" : number.spec.disruption.policy,
+    standbyTimeoutMs: standbyTimeoutMsOf(facts),
+    now: facts.now,
   };
+}
+
+/** No pod is made without a class, nor given up. */
+function standbyTimeoutMsOf({ connectionClass }: NumberFacts): number {
+  return connectionClass.kind === "found" ? connectionClass.spec.takeover.standbyTimeoutSeconds * 1_000 : Infinity;
 }
 
 /** A lease is given for known numbers only. */
@@ -152,7 +161,24 @@ function planDeletion(facts: NumberFacts): NumberPlan {
     return finish(facts, plan, [...plan.actions, ...actions]);
   }
   const plan = planPods(podsFactsOf(facts, false));
-  if (pods.length > 0) return finish(facts, plan, plan.actions);
+  if (pods.length > 0 && !areOutOfReach(facts))
+    return finish(facts, { ...plan, lookAgainMs: unsettledMs(register) }, plan.actions);
   const forget: NumberAction[] = isShared ? [] : [{ kind: "removeNumber" }];
   return finish(facts, plan, [...forget, { kind: "keepFinalizers", finalizers: [] }]);
+}
+
+/**
+ * Nothing is left but pods that are being deleted on nodes which do not answer, and their lease has run out: who comes back finds that
+ * the services know the number no more. It would be waited for in vain where a machine is gone for good.
+ */
+function areOutOfReach({ pods, register }: NumberFacts): boolean {
+  if (register.kind === "away" || !pods.every(({ isDeleting, isNodeLost }) => isDeleting && isNodeLost)) return false;
+  const lease = register.value?.connection;
+  return lease?.isHeld !== true || (lease.lapsedForMs ?? -1) >= lapseSettleMs;
+}
+
+/** Until a lease that lapsed just now counts as lapsed. */
+function unsettledMs(register: NumberFacts["register"]): number | undefined {
+  const lapsedForMs = register.kind === "known" ? register.value?.connection?.lapsedForMs : undefined;
+  return lapsedForMs === undefined || lapsedForMs >= lapseSettleMs ? undefined : lapseSettleMs - lapsedForMs;
 }

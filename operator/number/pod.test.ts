@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sharedKube } from "#test/env/kube.ts";
+import { accessKube, makeNamespace, pods } from "#test/env/kube-objects.ts";
 import { loadKinds, type SchemaNode } from "../api/crds.ts";
 import { isRecord } from "../runtime/objects.ts";
 import { type ClassSpec, defaultClassSpec } from "./class.ts";
@@ -40,9 +42,9 @@ test("its environment is what a connection process asks for", () => {
     ["7", "9001", "messages:9090"],
   );
   assert.equal(valueOf("NODE_OPTIONS"), "--max-old-space-size=115");
-  assert.equal(valueOf("ADVERTISED_ADDRESS"), "$(POD_IP):9090");
-  const places = ["POD_IP", "ADVERTISED_ADDRESS"].map((name) => env.findIndex((each) => each.name === name));
-  assert.ok((places[0] ?? 0) < (places[1] ?? 0), "a variable may refer to earlier ones only");
+  assert.deepEqual(env.find(({ name }) => name === "ADVERTISED_HOST")?.valueFrom, {
+    fieldRef: { apiVersion: "v1", fieldPath: "status.podIP" },
+  });
 });
 
 test("nodes to keep away from are kept away from in every alternative", () => {
@@ -58,6 +60,25 @@ test("nodes to keep away from are kept away from in every alternative", () => {
       [required]: { nodeSelectorTerms: [zone("a"), zone("b")].map((term) => ({ ...term, matchFields: [avoid] })) },
     },
   });
+});
+
+test("a pod that keeps away from two nodes, and has alternatives, is what the API server takes", async () => {
+  await using admin = accessKube(await sharedKube());
+  const namespace = await makeNamespace(admin);
+  const affinity = {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: "zone", operator: "Exists" }] }],
+      },
+    },
+  };
+  const { pod } = podWith({ podTemplate: { spec: { affinity } } }, ["node-1", "node-2"]);
+  const { ownerReferences: _, ...metadata } = pod.metadata;
+  await admin.client.apply(
+    pods,
+    { ...pod, metadata: { ...metadata, namespace } },
+    { fieldManager: "test", dryRun: true },
+  );
 });
 
 test("a class lays its template over the pod, but for what the lease stands on", () => {

@@ -6,6 +6,7 @@ import { type Stored, whatsAppNumbers } from "../kinds.ts";
 import { annotations, connectionComponent, labels, managedBy } from "../names.ts";
 import type { ClassSpec } from "./class.ts";
 import { layOver } from "./merge.ts";
+import { podTlsOf, type TlsSecrets } from "./pod-tls.ts";
 
 /** What all connection pods of an operator have in common. */
 export type PodSettings = {
@@ -19,6 +20,7 @@ export type PodSettings = {
     "MESSAGES_ADDRESS" | "TEMPLATES_ADDRESS" | "BILLING_ADDRESS" | "QUALITY_ADDRESS" | "NATS_URL",
     string
   >;
+  tlsSecrets?: TlsSecrets;
 };
 
 export type PodInput = {
@@ -152,6 +154,7 @@ function specOf({ classSpec, settings, tokenSecret, ...input }: PodInput): Recor
           defaultMode: 0o440,
         },
       },
+      ...podTlsOf(settings.tlsSecrets).volumes,
     ],
   };
 }
@@ -193,6 +196,7 @@ function containerOf(input: PodInput): Record<string, unknown> {
     volumeMounts: [
       { name: "tmp", mountPath: "/tmp" },
       { name: "credentials", mountPath: secretsPath, readOnly: true },
+      ...podTlsOf(settings.tlsSecrets).volumeMounts,
     ],
   };
 }
@@ -202,9 +206,9 @@ function environment({ classSpec, settings, upstreamUrl = settings.upstreamUrl }
   const heapMiB = Math.floor((mebibytes(classSpec.resources.limits.memory) * classSpec.heapPercent) / 100);
   return [
     value("NODE_OPTIONS", `--max-old-space-size=${heapMiB}`),
-    value("LISTEN_HOST", "0.0.0.0"),
     ...Object.entries(settings.addresses).map(([name, address]) => value(name, address)),
     ...(upstreamUrl === undefined ? [] : [value("UPSTREAM_URL", upstreamUrl)]),
+    ...podTlsOf(settings.tlsSecrets).env,
   ];
 }
 
@@ -213,10 +217,11 @@ function identity({ number }: PodInput): EnvVar[] {
   return [
     value("PHONE_NUMBER_ID", number.spec.phoneNumberId),
     { name: "HOLDER", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.uid" } } },
-    { name: "POD_IP", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "status.podIP" } } },
+    // Of whatever family; the process listens on every address of the same one.
+    { name: "ADVERTISED_HOST", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "status.podIP" } } },
+    value("LISTEN_HOST", ""),
     value("GRPC_PORT", String(grpcPort)),
     value("HTTP_PORT", String(httpPort)),
-    value("ADVERTISED_ADDRESS", `$(POD_IP):${grpcPort}`),
     value("ACCESS_TOKEN_FILE", `${secretsPath}/${accessTokenKey}`),
   ];
 }
@@ -232,17 +237,17 @@ function mebibytes(quantity: string): number {
   return Number.parseInt(quantity, 10) * (quantity.endsWith("Gi") ? 1_024 : 1);
 }
 
-/** Terms of a node selector are alternatives: each of them must keep off. */
+/** Terms of a node selector are alternatives: each of them must keep off. A requirement of a field takes one value. */
 function awayFrom(spec: Record<string, unknown>, avoidNodes: readonly string[]): Record<string, unknown> {
   if (avoidNodes.length === 0) return spec;
-  const away = { key: "metadata.name", operator: "NotIn", values: [...avoidNodes] };
+  const away = avoidNodes.map((node) => ({ key: "metadata.name", operator: "NotIn", values: [node] }));
   const affinity = recordIn(spec, "affinity");
   const nodeAffinity = recordIn(affinity, "nodeAffinity");
   const required = recordIn(nodeAffinity, "requiredDuringSchedulingIgnoredDuringExecution");
   const given = Array.isArray(required["nodeSelectorTerms"]) ? required["nodeSelectorTerms"].filter(isRecord) : [];
   const terms = (given.length === 0 ? [{}] : given).map((term: Record<string, unknown>) => ({
     ...term,
-    matchFields: [...(Array.isArray(term["matchFields"]) ? term["matchFields"] : []), away],
+    matchFields: [...(Array.isArray(term["matchFields"]) ? term["matchFields"] : []), ...away],
   }));
   return {
     ...spec,

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { LeaseFacts, PodFacts, PodsFacts } from "./facts.ts";
+import type { GivenUp, LeaseFacts, PodFacts, PodsFacts } from "./facts.ts";
 import { lapseSettleMs, planPods, type PodsPlan, youngPodMs } from "./pods.ts";
 
 const older = 10 * youngPodMs;
+const now = new Date("2026-03-02T10:00:00Z");
+const standbyTimeoutMs = 300_000;
 
 function pod(epoch: number, changes: Partial<PodFacts> = {}): PodFacts {
   return {
@@ -14,6 +16,7 @@ function pod(epoch: number, changes: Partial<PodFacts> = {}): PodFacts {
     specHash: "spec",
     nodeName: "node-1",
     ageMs: older,
+    seenForMs: older,
     isStarted: true,
     isReady: true,
     isEnded: false,
@@ -21,6 +24,8 @@ function pod(epoch: number, changes: Partial<PodFacts> = {}): PodFacts {
     isDeleting: false,
     isNodeLost: false,
     isNodeDraining: false,
+    waitingReason: undefined,
+    gaveUp: undefined,
     ...changes,
   };
 }
@@ -56,6 +61,8 @@ function facts(changes: Partial<PodsFacts> = {}): PodsFacts {
     leave: { isAllowed: true },
     takeover: { isAllowed: true },
     disruption: "Migrate",
+    standbyTimeoutMs,
+    now,
     ...changes,
   };
 }
@@ -64,10 +71,19 @@ function advance(why: string, avoidNodes: string[] = []) {
   return { kind: "advance", from: 3, to: 4, avoidNodes, why };
 }
 
+/** Written when the standby of that epoch was not waited for any more. */
+function gaveUp(epoch: number, changes: Partial<GivenUp> = {}): GivenUp {
+  const retryAt = new Date(now.getTime() + standbyTimeoutMs);
+  return { epoch, specHash: "spec", tries: 1, why: "its process is not up", retryAt, ...changes };
+}
+
 function remove(epoch: number, why: string) {
   return { kind: "delete", name: `orders-c${epoch}`, uid: `uid-${epoch}`, why };
 }
 
+const old = { specHash: "old" };
+const unready = { isReady: false };
+const starting = { isReady: false, isStarted: false };
 const lapsed = lease(3, { lapsedForMs: lapseSettleMs });
 
 const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; waits?: boolean; lookAgainMs?: number }> =
@@ -228,8 +244,9 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
       actions: [],
     },
     "the old pod stays while it holds the lease": {
-      given: { lease: lease(2), pods: [pod(2), pod(3, { isReady: false })] },
+      given: { lease: lease(2), pods: [pod(2), pod(3, { isReady: false, seenForMs: 0 })] },
       actions: [],
+      lookAgainMs: standbyTimeoutMs,
     },
     "the old pod goes when its successor holds the lease": {
       given: { pods: [pod(2), pod(3)] },
@@ -242,6 +259,109 @@ const cases: Record<string, { given: Partial<PodsFacts>; actions: unknown[]; wai
     "an old pod that ended goes, whoever holds the lease": {
       given: { pods: [pod(2, { isEnded: true }), pod(3)], lease: away },
       actions: [remove(2, "Ended")],
+    },
+    "a pod that was replaced and has ended gives up its lease to the one that waits for it": {
+      given: { lease: lease(2), pods: [pod(3)], endedUids: new Set(["uid-2"]) },
+      actions: [{ kind: "revoke", term: 2n, proof: "pod_gone" }],
+    },
+    "an old pod that is seen to have ended gives up its lease at once": {
+      given: { lease: lease(2), pods: [pod(2, { isEnded: true, isDeleting: true }), pod(3)] },
+      actions: [{ kind: "revoke", term: 2n, proof: "pod_terminal" }],
+    },
+    "a number that is not wanted gives up the lease of a pod that ended": {
+      given: { isWanted: false, pods: [], endedUids: new Set(["uid-3"]) },
+      actions: [{ kind: "revoke", term: 3n, proof: "pod_gone" }],
+    },
+    "a standby is waited for": {
+      given: { lease: lease(2), pods: [pod(2, old), pod(3, { ...starting, seenForMs: standbyTimeoutMs - 10 })] },
+      actions: [],
+      lookAgainMs: 10,
+    },
+    "a standby that does not come is given up": {
+      given: { lease: lease(2), pods: [pod(2, old), pod(3, { ...starting, waitingReason: "ImagePullBackOff" })] },
+      actions: [{ kind: "giveUp", name: "orders-c2", uid: "uid-2", gaveUp: gaveUp(3, { why: "ImagePullBackOff" }) }],
+    },
+    "a standby that does not get the lease is given up, and the next is tried later than the last one": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(1, { tries: 2 }) }), pod(3, unready)] },
+      actions: [
+        {
+          kind: "giveUp",
+          name: "orders-c2",
+          uid: "uid-2",
+          gaveUp: gaveUp(3, {
+            tries: 3,
+            why: "its process does not get the lease",
+            retryAt: new Date(now.getTime() + 4 * standbyTimeoutMs),
+          }),
+        },
+      ],
+    },
+    "a standby is waited for as long as nobody else serves": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, isDeleting: true }), pod(3, starting)] },
+      actions: [],
+    },
+    "a standby that waits for a lease which lapsed is not given up": {
+      given: { lease: lease(2, { lapsedForMs: 500 }), pods: [pod(2, old), pod(3, starting)] },
+      actions: [],
+    },
+    "a late standby of a spec that was mended is replaced instead": {
+      given: { lease: lease(2), specHash: "mended", pods: [pod(2, old), pod(3, starting)] },
+      actions: [advance("SpecChanged")],
+    },
+    "a standby that was given up goes, and nothing follows it at once": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(3) }), pod(3, starting)] },
+      actions: [remove(3, "GivenUp")],
+      lookAgainMs: standbyTimeoutMs,
+    },
+    "a standby that was given up and is gone is not followed at once": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(3) })], move: noTurn },
+      actions: [],
+      lookAgainMs: standbyTimeoutMs,
+    },
+    "it is followed when the time has come, though it is itself what the other canaries wait for": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(3, { retryAt: now }) })], move: noTurn },
+      actions: [advance("SpecChanged")],
+    },
+    "a time to wait for that is further away than any is of a clock that was wrong": {
+      given: {
+        lease: lease(2),
+        pods: [pod(2, { ...old, gaveUp: gaveUp(3, { retryAt: new Date(now.getTime() + standbyTimeoutMs + 1) }) })],
+      },
+      actions: [advance("SpecChanged")],
+    },
+    "it is followed when there is room": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(3, { retryAt: now }) })], leave: noTurn },
+      actions: [],
+      waits: true,
+    },
+    "a mended spec is tried in its turn, however long the last one was to be waited for": {
+      given: { lease: lease(2), specHash: "mended", pods: [pod(2, { ...old, gaveUp: gaveUp(3) })] },
+      actions: [advance("SpecChanged")],
+    },
+    "settings that were taken back need nothing more": {
+      given: { lease: lease(2), specHash: "old", pods: [pod(2, { ...old, gaveUp: gaveUp(3) })] },
+      actions: [],
+    },
+    "a pod that serves on and dies is followed at once": {
+      given: { lease: lease(2), pods: [pod(2, { ...old, gaveUp: gaveUp(3), isEnded: true })] },
+      actions: [{ kind: "revoke", term: 2n, proof: "pod_terminal" }, advance("PodEnded")],
+    },
+    "a pod that serves on and falls silent is taken over": {
+      given: { lease: lease(2, { lapsedForMs: lapseSettleMs }), pods: [pod(2, { ...old, gaveUp: gaveUp(3) })] },
+      actions: [advance("LeaseLapsed", ["node-1"])],
+    },
+    "a pod that served on and is gone is followed at once": {
+      given: { lease: lease(2), pods: [] },
+      actions: [advance("PodGone")],
+    },
+    "a standby that was given up and got the lease after all is the one": {
+      given: { pods: [pod(2, { ...old, gaveUp: gaveUp(3) }), pod(3)] },
+      actions: [remove(2, "Replaced")],
+    },
+    "messages is away: a pod that serves on stays": {
+      given: { lease: away, pods: [pod(2, { ...old, gaveUp: gaveUp(3, { retryAt: now }) })] },
+      actions: [],
+      waits: true,
     },
     "a pod on a lost node stays as evidence": { given: { pods: [pod(2, { isNodeLost: true }), pod(3)] }, actions: [] },
   };
@@ -261,6 +381,7 @@ const anyPod = (epoch: number): fc.Arbitrary<PodFacts> =>
       specHash: fc.constantFrom("spec", "other"),
       nodeName: fc.constantFrom("node-1", "node-2", undefined),
       ageMs: fc.constantFrom(0, youngPodMs, older),
+      seenForMs: fc.constantFrom(0, standbyTimeoutMs),
       isStarted: fc.boolean(),
       isReady: fc.boolean(),
       isEnded: fc.boolean(),
@@ -268,6 +389,7 @@ const anyPod = (epoch: number): fc.Arbitrary<PodFacts> =>
       isDeleting: fc.boolean(),
       isNodeLost: fc.boolean(),
       isNodeDraining: fc.boolean(),
+      gaveUp: fc.constantFrom(undefined, gaveUp(epoch + 1), gaveUp(epoch + 1, { specHash: "other", retryAt: now })),
     })
     .map((changes) => pod(epoch, changes));
 
@@ -297,6 +419,8 @@ const anyFacts: fc.Arbitrary<PodsFacts> = fc.record({
   leave: anyTurn,
   takeover: anyTurn,
   disruption: fc.constantFrom("Migrate", "Block"),
+  standbyTimeoutMs: fc.constantFrom(standbyTimeoutMs, Infinity),
+  now: fc.constant(now),
 });
 
 function count(plan: PodsPlan, kind: string): number {
@@ -323,6 +447,12 @@ const laws: Record<string, (given: PodsFacts, plan: PodsPlan) => boolean> = {
       if (kind !== "revoke" || given.lease.kind === "away") return kind !== "revoke";
       const holder = given.lease.value?.holder;
       return given.endedUids.has(holder ?? "") || given.pods.some(({ uid, isEnded }) => uid === holder && isEnded);
+    }),
+  "a standby is given up only while another one serves": (given, plan) =>
+    plan.actions.every((action) => {
+      if (action.kind !== "giveUp" || given.lease.kind === "away") return action.kind !== "giveUp";
+      const holder = given.pods.find(({ uid }) => uid === action.uid);
+      return given.lease.value?.holder === action.uid && holder?.isEnded === false && !holder.isDeleting;
     }),
   "an epoch is only ever followed by the next of all that were": (given, plan) =>
     plan.actions.every((action) => {

@@ -1,6 +1,7 @@
 // Which pods a number is to have. Nothing here makes two senders possible: that is the lease's work. This decides how soon the
 // right pod is there, and that no living one is taken away without need.
-import type { LeaseFacts, PodFacts, PodsFacts, Turn } from "./facts.ts";
+import type { GivenUp, LeaseFacts, PodFacts, PodsFacts, Turn } from "./facts.ts";
+import { retryAfterMs } from "./given-up.ts";
 
 export type PodAction =
   /** A later epoch, by compare-and-swap from the one that was seen, then its pod. */
@@ -9,6 +10,8 @@ export type PodAction =
   | { kind: "create"; epoch: number; avoidNodes: readonly string[] }
   /** With its grace period, never without. */
   | { kind: "delete"; name: string; uid: string; why: DeleteReason }
+  /** Notes on the pod that serves on that its successor is not waited for any more. */
+  | { kind: "giveUp"; name: string; uid: string; gaveUp: GivenUp }
   /** Ends the lease of a pod that cannot send any more. */
   | { kind: "revoke"; term: bigint; proof: "pod_terminal" | "pod_gone" }
   /** The cache is older than the world: look again. */
@@ -24,7 +27,7 @@ export type AdvanceReason =
   | "NodeLost"
   | "NodeDraining"
   | "SpecChanged";
-export type DeleteReason = "NotWanted" | "Replaced" | "Ended";
+export type DeleteReason = "NotWanted" | "Replaced" | "GivenUp" | "Ended";
 
 export type PodsPlan = {
   actions: readonly PodAction[];
@@ -44,54 +47,102 @@ type Step = { actions?: readonly PodAction[]; waitsFor?: string; lookAgainMs?: n
 export function planPods(facts: PodsFacts): PodsPlan {
   const { pods, epoch } = facts;
   if (pods.some((pod) => pod.epoch > epoch)) return plan({ actions: [{ kind: "refresh" }] });
-  if (!facts.isWanted) return plan({ actions: pods.filter(isStaying).map((pod) => remove(pod, "NotWanted")) });
-  const current = pods.find((pod) => pod.epoch === epoch);
+  const revoked = revokeDead(facts);
+  if (!facts.isWanted) {
+    return plan({ actions: [...revoked, ...pods.filter(isStaying).map((pod) => remove(pod, "NotWanted"))] });
+  }
+  const current = servesOn(facts) ?? pods.find((pod) => pod.epoch === epoch);
   const step = current === undefined ? replaceMissing(facts) : replaceFaulty(facts, current);
   // An old pod of an epoch that is about to end is judged when the next one is there.
   const isAdvancing = step.actions?.some(({ kind }) => kind === "advance") === true;
-  return plan({ ...step, actions: [...(step.actions ?? []), ...(isAdvancing ? [] : clearOld(facts, current))] });
+  const cleared = isAdvancing ? [] : clearOthers(facts, current);
+  return plan({ ...step, actions: [...revoked, ...(step.actions ?? []), ...cleared] });
 }
 
 function plan({ actions = [], waitsFor, lookAgainMs }: Step): PodsPlan {
   return { actions, waitsFor, lookAgainMs };
 }
 
+/** The holder has ended, so that whoever waits need not wait for the lease to run out: its successor may be there already. */
+function revokeDead(facts: PodsFacts): PodAction[] {
+  const lease = leaseOf(facts);
+  if (lease?.isHeld !== true) return [];
+  const { term, holder } = lease;
+  if (facts.endedUids.has(holder)) return [{ kind: "revoke", term, proof: "pod_gone" }];
+  const isEnded = facts.pods.some((pod) => pod.uid === holder && pod.isEnded);
+  return isEnded ? [{ kind: "revoke", term, proof: "pod_terminal" }] : [];
+}
+
+/** The pod whose successor, of the status' epoch, was given up; unless that one was quicker and has the lease after all. */
+function servesOn(facts: PodsFacts): PodFacts | undefined {
+  const lastHeld = leaseOf(facts)?.epoch ?? 0;
+  return facts.pods.find((pod) => pod.gaveUp?.epoch === facts.epoch && lastHeld <= pod.epoch);
+}
+
 function replaceMissing(facts: PodsFacts): Step {
-  const { isComplete, epoch, podUid, endedUids, othersEpoch } = facts;
+  const { isComplete, epoch, podUid, othersEpoch } = facts;
   if (!isComplete) return {};
-  const avoidNodes = silentNodes(facts);
   // The name of its pod may be taken, for as long as a lost node keeps the other one.
   if (isOver(facts) || (epoch > 0 && othersEpoch >= epoch)) return { actions: [advance(facts, "EpochOver")] };
-  if (epoch > 0 && podUid === undefined) return { actions: [{ kind: "create", epoch, avoidNodes }] };
-  if (podUid === undefined) return { actions: [advance(facts, "FirstPod")] };
-  const lease = leaseOf(facts);
-  const isProven = endedUids.has(podUid) && lease?.isHeld === true && lease.holder === podUid;
-  const revoke: PodAction[] = isProven ? [{ kind: "revoke", term: lease.term, proof: "pod_gone" }] : [];
-  return { actions: [...revoke, advance(facts, "PodGone")] };
+  if (epoch > 0 && podUid === undefined)
+    return { actions: [{ kind: "create", epoch, avoidNodes: silentNodes(facts) }] };
+  return { actions: [advance(facts, podUid === undefined ? "FirstPod" : "PodGone")] };
 }
 
 function replaceFaulty(facts: PodsFacts, current: PodFacts): Step {
-  const { isComplete, specHash, move, disruption } = facts;
-  const lease = leaseOf(facts);
-  if (current.isEnded) {
-    const holds = lease?.isHeld === true && lease.holder === current.uid;
-    const revoke: PodAction[] = holds ? [{ kind: "revoke", term: lease.term, proof: "pod_terminal" }] : [];
-    return { actions: [...revoke, ...(isComplete ? [advance(facts, "PodEnded")] : [])] };
-  }
+  const { isComplete, specHash, move, leave, disruption } = facts;
   if (!isComplete) return {};
+  if (current.isEnded) return { actions: [advance(facts, "PodEnded")] };
   if (isOver(facts)) return { actions: [advance(facts, "EpochOver")] };
   // Its successor waits as a standby while it drains.
   if (current.isDeleting) return { actions: [advance(facts, "PodDeleted")] };
+  const lease = leaseOf(facts);
   const silent = replaceSilent(facts, current, lease) ?? replaceUnheard(facts, current);
   if (silent !== undefined) return silent;
+  const isAsWished = current.specHash === specHash;
+  const waiting = isAsWished ? waitForLease(facts, current, lease) : {};
   const isToLeave = current.isNodeDraining && disruption === "Migrate";
-  if (!isToLeave && current.specHash === specHash) return {};
+  if (waiting.actions !== undefined || (!isToLeave && isAsWished)) return waiting;
   // Its successor could not ask for the lease, and without leases nobody can count who moves.
   if (facts.lease.kind === "away") return { waitsFor: `${facts.lease.service} is away` };
-  if (isToLeave) return moveTo(facts, "NodeDraining", facts.leave);
+  const retryMs = retryInMs(facts, current);
+  if (retryMs !== undefined && retryMs > 0) return { lookAgainMs: retryMs };
+  if (isToLeave) return { ...waiting, ...moveTo(facts, "NodeDraining", leave) };
   // One that never got the lease serves nobody: a mended spec need not wait for its turn.
   const serves = current.isReady || lease?.epoch === current.epoch;
-  return serves ? moveTo(facts, "SpecChanged", move) : { actions: [advance(facts, "SpecChanged")] };
+  // One that is tried again would wait for itself, as a canary that is not Ready.
+  const turn = retryMs === undefined ? move : leave;
+  return serves ? moveTo(facts, "SpecChanged", turn) : { actions: [advance(facts, "SpecChanged")] };
+}
+
+/** A pod that is to have the lease of one that serves: for so long, and no longer. */
+function waitForLease(facts: PodsFacts, current: PodFacts, lease: LeaseFacts | undefined): Step {
+  const { pods, specHash, standbyTimeoutMs, now } = facts;
+  if (lease?.isHeld !== true || lease.lapsedForMs !== undefined || lease.epoch >= current.epoch) return {};
+  const serving = pods.find(({ uid }) => uid === lease.holder);
+  if (serving === undefined || serving.isEnded || serving.isDeleting) return {};
+  // A wall clock that jumps must not take it for old; an operator that starts anew waits anew.
+  const leftMs = standbyTimeoutMs - current.seenForMs;
+  if (leftMs > 0) return { lookAgainMs: leftMs };
+  const tries = serving.gaveUp?.specHash === specHash ? serving.gaveUp.tries + 1 : 1;
+  const retryAt = new Date(now.getTime() + retryAfterMs(tries, standbyTimeoutMs));
+  const gaveUp = { epoch: current.epoch, specHash, tries, why: whyWaiting(current), retryAt };
+  return { actions: [{ kind: "giveUp", name: serving.name, uid: serving.uid, gaveUp }] };
+}
+
+function whyWaiting({ nodeName, isStarted, waitingReason }: PodFacts): string {
+  if (waitingReason !== undefined) return waitingReason;
+  if (nodeName === undefined) return "no node takes it";
+  return isStarted ? "its process does not get the lease" : "its process is not up";
+}
+
+/** When a successor may be tried again; undefined: none of this spec was given up. */
+function retryInMs(facts: PodsFacts, { gaveUp }: PodFacts): number | undefined {
+  const { epoch, specHash, standbyTimeoutMs, now } = facts;
+  if (gaveUp?.epoch !== epoch || gaveUp.specHash !== specHash) return undefined;
+  const leftMs = gaveUp.retryAt.getTime() - now.getTime();
+  // A time that is further away was written by a clock that was wrong.
+  return leftMs > retryAfterMs(gaveUp.tries, standbyTimeoutMs) ? 0 : Math.max(0, leftMs);
 }
 
 function moveTo(facts: PodsFacts, why: AdvanceReason, turn: Turn): Step {
@@ -120,15 +171,19 @@ function replaceUnheard(facts: PodsFacts, current: PodFacts): Step | undefined {
   return { actions: [advance(facts, "NodeLost")] };
 }
 
-/** Pods of epochs that are over: kept while they send and their successor does not, or while their node cannot be asked. */
-function clearOld(facts: PodsFacts, current: PodFacts | undefined): PodAction[] {
+/**
+ * Pods of epochs that are over: kept while they send and their successor does not, or while their node cannot be asked. And a standby
+ * that was given up.
+ */
+function clearOthers(facts: PodsFacts, current: PodFacts | undefined): PodAction[] {
   const lease = leaseOf(facts);
   return facts.pods
     .filter((pod) => pod !== current && isStaying(pod))
     .flatMap((pod) => {
       if (pod.isEnded) return [remove(pod, "Ended")];
       const mayHold = facts.lease.kind === "away" || (lease?.isHeld === true && lease.epoch === pod.epoch);
-      return mayHold || pod.isNodeLost ? [] : [remove(pod, "Replaced")];
+      if (mayHold || pod.isNodeLost) return [];
+      return [remove(pod, current !== undefined && pod.epoch > current.epoch ? "GivenUp" : "Replaced")];
     });
 }
 

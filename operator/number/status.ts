@@ -1,10 +1,9 @@
 // The whole status of a number, made anew from facts each time; it is written only where it differs from the stored one.
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
+import { type Condition, pausedConditions, sayForTools, toConditions, toSeconds } from "../conditions.ts";
 import { annotations } from "../names.ts";
-import { hashOf } from "../runtime/apply-hash.ts";
 import {
-  type Condition,
-  type Conditions,
+  findHolder,
   findMissing,
   findUnwanted,
   type Reason,
@@ -15,6 +14,7 @@ import {
   sayDegraded,
   sayProgressing,
   sayRegistered,
+  telling,
 } from "./conditions.ts";
 import type { NumberFacts, PodFacts } from "./facts.ts";
 import { podNameOf } from "./pod.ts";
@@ -67,21 +67,12 @@ export function statusOf(facts: NumberFacts, pods: PodsPlan | undefined): Number
 
 /** All that there was, and that nothing is done. */
 export function pausedStatus({ number, now }: NumberFacts): NumberStatus {
-  const before = number.status ?? {};
-  const spoken = { ReconciliationPaused: said("True", "Paused", "the annotation heliograph.dev/paused is set") };
-  const kept = (before.conditions ?? []).filter(({ type }) => type !== "ReconciliationPaused");
-  const conditions = [...kept, ...toConditions(spoken, number, now)];
-  return { ...before, conditions: conditions.sort(byType) };
+  return { ...number.status, conditions: pausedConditions(number, now) };
 }
 
 /** The same status with the next epoch, whose pod is about to be made. */
 export function withEpoch({ connection: _, ...status }: NumberStatus, numberName: string, epoch: number): NumberStatus {
   return { ...status, connection: { epoch, podName: podNameOf(numberName, epoch) } };
-}
-
-/** Conditions and all; the order of fields does not count. */
-export function isSameStatus(a: NumberStatus | undefined, b: NumberStatus | undefined): boolean {
-  return hashOf(a ?? {}) === hashOf(b ?? {});
 }
 
 function qualityOf({ quality, usedWrittenMs }: NumberFacts, before: NumberStatus): NumberStatus {
@@ -126,11 +117,11 @@ function connectionOf(facts: NumberFacts, before: NumberStatus): Pick<NumberStat
   }
   const lease = register.value?.connection;
   if (lease?.isHeld !== true || lease.lapsedForMs !== undefined) return { connection: own };
-  const connectedSince = lease.since?.toISOString().replace(/\.\d+Z$/, "Z");
+  const connectedSince = lease.since && toSeconds(lease.since);
   return { connection: { ...own, ...withoutNothing({ address: lease.address || undefined, connectedSince }) } };
 }
 
-function conditionsOf(facts: NumberFacts, pods: PodsPlan | undefined): Conditions {
+function conditionsOf(facts: NumberFacts, pods: PodsPlan | undefined): Condition[] {
   const { number, now } = facts;
   const before = (type: string): Condition | undefined => number.status?.conditions?.find((each) => each.type === type);
   const fenced = isFenced(number);
@@ -138,77 +129,53 @@ function conditionsOf(facts: NumberFacts, pods: PodsPlan | undefined): Condition
   const connected = sayConnected(facts, fenced, pods);
   const unwanted = findUnwanted(facts, fenced);
   const progressing = sayProgressing(facts, { connected, unwanted }, pods);
-  const ready = sayReady(facts, fenced, registered, connected);
-  return toConditions(
-    {
-      Ready: ready,
-      Registered: registered,
-      Connected: connected,
-      Progressing: progressing,
-      Degraded: sayDegraded(facts, connected),
-      Conflict: sayConflict(facts, connected, before("Conflict")),
-      ReconciliationPaused: said("False", "NotPaused"),
-      ...sayForTools(ready, progressing, unwanted),
-    },
-    number,
-    now,
-  ).sort(byType);
+  const ready = sayReady(facts, { registered, connected, unwanted });
+  const state = stateOf(ready, progressing);
+  const spoken = {
+    Ready: ready,
+    Registered: registered,
+    Connected: connected,
+    Progressing: progressing,
+    Degraded: sayDegraded(facts, connected),
+    Conflict: sayConflict(facts, connected, before("Conflict")),
+    ReconciliationPaused: said("False", "NotPaused"),
+    ...sayForTools(state === "working" && progressing.status === "True" ? progressing : ready, state),
+  };
+  return toConditions(spoken, number, now);
 }
 
-function sayReady(facts: NumberFacts, fenced: boolean, registered: Said, connected: Said): Said {
-  const { number, refusals } = facts;
-  const { deregistration } = refusals;
-  if (
-    number.metadata.deletionTimestamp !== undefined &&
-    deregistration !== undefined &&
-    deregistration.tries >= mostTries
-  )
-    return said("False", "DeregistrationFailed", deregistration.message);
-  const inTheWay = findUnwanted(facts, fenced) ?? findMissing(facts);
-  if (inTheWay !== undefined) return inTheWay;
+type Spoken = { registered: Said; connected: Said; unwanted: Said | undefined };
+
+function sayReady(facts: NumberFacts, { registered, connected, unwanted }: Spoken): Said {
+  const { deregistration } = facts.refusals;
+  if (unwanted?.reason === "Deleting") {
+    const isOver = deregistration !== undefined && deregistration.tries >= mostTries;
+    return isOver ? said("False", "DeregistrationFailed", deregistration.message) : unwanted;
+  }
+  const missing = findMissing(facts);
+  if (unwanted !== undefined) return missing ?? sayAtRest(facts, registered, unwanted);
+  if (missing !== undefined) return missing;
   if (registered.status !== "True" && registered.reason !== "NotKnown") return registered;
   if (connected.status !== "True") return connected;
   return registered.status === "True" ? said("True", "Ready", "the number can send and receive") : registered;
 }
 
+/** A number that no process is to hold is what it was told to be once none does: who waits for it has waited long enough. */
+function sayAtRest(facts: NumberFacts, registered: Said, { reason, message }: Said): Said {
+  const { register } = facts;
+  if (register.kind === "away") return registered;
+  if (register.value === undefined)
+    return registered.status === "True" ? said("Unknown", "Registering", telling) : registered;
+  return said(findHolder(facts) === undefined ? "True" : "False", reason, message);
+}
+
 /** Deregistration is not tried more often. */
 export const mostTries = 5;
 
-/** For kstatus: helm, Flux and Argo wait by these. */
-function sayForTools(ready: Said, progressing: Said, unwanted: Said | undefined): Record<string, Said> {
-  const isStalled = stalling.has(ready.reason);
-  const isWorking =
-    !isStalled && (progressing.status === "True" || (ready.status !== "True" && unwanted === undefined));
-  return {
-    Reconciling: isWorking
-      ? said("True", progressing.status === "True" ? progressing.reason : ready.reason, ready.message)
-      : said("False", "NothingToDo"),
-    Stalled: isStalled ? said("True", ready.reason, ready.message) : said("False", "NothingToDo"),
-  };
-}
-
-/** lastTransitionTime changes only where the status does. */
-function toConditions(
-  spoken: Record<string, Said>,
-  { metadata, status }: NumberFacts["number"],
-  now: Date,
-): Conditions {
-  return Object.entries(spoken).map(([type, { status: next, reason, message }]) => {
-    const before = status?.conditions?.find((condition) => condition.type === type);
-    const isSame = before?.status === next;
-    return {
-      type,
-      status: next,
-      reason,
-      message: message.slice(0, 1_024),
-      lastTransitionTime: isSame ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, "Z"),
-      ...(metadata.generation !== undefined && { observedGeneration: metadata.generation }),
-    };
-  });
-}
-
-function byType(a: Condition, b: Condition): number {
-  return a.type < b.type ? -1 : 1;
+/** For kstatus. */
+function stateOf(ready: Said, progressing: Said): "settled" | "working" | "stalled" {
+  if (stalling.has(ready.reason)) return "stalled";
+  return ready.status === "True" && progressing.status !== "True" ? "settled" : "working";
 }
 
 /** The pod that the number is to have, if it is there. */

@@ -4,6 +4,7 @@ import type { WhatsAppBusinessAccount } from "../api/v1alpha1/whatsapp-business-
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import type { Stored } from "../kinds.ts";
 import { finalizers } from "../names.ts";
+import { hashOf } from "../runtime/apply-hash.ts";
 import { defaultClassSpec } from "./class.ts";
 import type { NumberFacts, PodFacts, QualityFacts, RegisteredFacts } from "./facts.ts";
 import type { PodSettings } from "./pod.ts";
@@ -77,6 +78,7 @@ export function podWith(epoch: number, changes: Partial<PodFacts> = {}): PodFact
     specHash: "spec",
     nodeName: "node-1",
     ageMs: 600_000,
+    seenForMs: 600_000,
     isStarted: true,
     isReady: true,
     isEnded: false,
@@ -84,6 +86,8 @@ export function podWith(epoch: number, changes: Partial<PodFacts> = {}): PodFact
     isDeleting: false,
     isNodeLost: false,
     isNodeDraining: false,
+    waitingReason: undefined,
+    gaveUp: undefined,
     ...changes,
   };
 }
@@ -106,6 +110,11 @@ export function connectionWith(changes: Partial<Connection> = {}): Connection {
 
 export function registered(changes: Partial<Connection> = {}): NumberFacts["register"] {
   return { kind: "known", value: { isAsDeclared: true, connection: connectionWith(changes) } };
+}
+
+/** The order of fields does not count. */
+export function isSameStatus(a: WhatsAppNumber["status"], b: WhatsAppNumber["status"]): boolean {
+  return hashOf(a ?? {}) === hashOf(b ?? {});
 }
 
 export const quality: QualityFacts = {
@@ -135,7 +144,6 @@ export function factsWith(changes: Partial<NumberFacts> = {}): NumberFacts {
     specHash: "spec",
     pods: [podWith(3)],
     othersEpoch: 0,
-    podWaitingReason: undefined,
     endedUids: new Set(),
     isDrainOver: false,
     isNewestEvictable: false,
@@ -230,7 +238,7 @@ export const anyFacts: fc.Arbitrary<NumberFacts> = fc
     pods: anyPods,
     refusals: fc.constantFrom(
       {},
-      { pod: { specHash: "spec", message: "invalid" } },
+      { pod: { specHash: "spec", message: "invalid", retryAt: new Date(8e14) } },
       { deregistration: { tries: 5, message: "no" } },
       { registration: { reason: "pin_wrong", message: "wrong", pinHash: "hash", retryAt: new Date(8e14) } },
     ),

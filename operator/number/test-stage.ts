@@ -43,8 +43,13 @@ export type Stage = AsyncDisposable & {
   podNames(): Promise<string[]>;
   /** Applies the number and waits until it is Ready. */
   connect(name: string, index: number, spec?: object): Promise<void>;
-  /** Sends a template message from the number, and waits until WhatsApp has taken it. */
+  /** Hands in a template message from the number; waits until WhatsApp has taken it. */
   sendTo(index: number): Promise<void>;
+  /** Hands it in only; its id. */
+  accept(index: number): Promise<string>;
+  untilSent(messageId: string): Promise<void>;
+  /** Fails if WhatsApp has taken a message twice. */
+  assertSentOnce(): Promise<void>;
   /** Waits until the number is Ready with a process of that epoch. */
   untilEpoch(name: string, epoch: number): Promise<void>;
   /** Waits until the number has just these pods. */
@@ -92,19 +97,20 @@ function writeWorld(): string {
   return path;
 }
 
-const readyMs = 60_000;
+/** On a machine where everybody waits for everybody. */
+export const patientMs = 120_000;
+/** Nothing waits for a lease to run out unless a test is about that, and a slow machine must not let one. */
+const longLease: Lease = { LEASE_MS: "40000", STOP_AFTER_MS: "30000", RENEW_EVERY_MS: "2000" };
 
 /** `lease`: how long a lease lives and so on, as the messages service reads it. */
-export async function openStage(lease?: Lease): Promise<Stage> {
+export async function openStage(lease = longLease): Promise<Stage> {
   await using opened = new AsyncDisposableStack();
   const kube = await sharedKube();
-  const admin = opened.use(accessKube(kube));
+  const admin = opened.use(accessKube(kube, { timeoutMs: patientMs }));
   await installCrds(admin);
   const namespace = await makeNamespace(admin, { "pod-security.kubernetes.io/enforce": "restricted" });
-  const services = opened.use(
-    await startSystemServices({ seedFile: writeWorld(), ...(lease !== undefined && { lease }) }),
-  );
-  const messages = opened.use(createRpcClient(MessagesService, services.messages));
+  const services = opened.use(await startSystemServices({ seedFile: writeWorld(), lease }));
+  const messages = opened.use(createRpcClient(MessagesService, services.messages, { deadlineMs: patientMs }));
   const kubelet = opened.use(await startKubelet({ admin, namespace }));
   const token = await makeUser(admin, { namespace, rules: [...namespacedRules, ...leaseRules], clusterRules });
   const kubeconfig = kubeconfigFor(kube, token);
@@ -146,7 +152,7 @@ export async function openStage(lease?: Lease): Promise<Stage> {
           const found = number.status?.conditions?.find((condition) => condition.type === type);
           return found?.status === status && (reason === undefined || found.reason === reason) ? number : undefined;
         },
-        { timeoutMs: readyMs, message: `${name} is ${type}=${status} ${reason ?? ""}` },
+        { timeoutMs: patientMs, message: `${name} is ${type}=${status} ${reason ?? ""}` },
       );
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : ""}: ${JSON.stringify(last, null, 1)}`, {
@@ -194,7 +200,13 @@ export async function openStage(lease?: Lease): Promise<Stage> {
       await apply(whatsAppNumbers, name, { accountRef: { name: "fjord" }, ...numberOf(index), ...spec });
       await untilCondition(name, "Ready", "True");
     },
-    sendTo: (index) => send(messages, numberOf(index).phoneNumberId),
+    sendTo: async (index) => untilSent(messages, await accept(messages, numberOf(index).phoneNumberId)),
+    accept: (index) => accept(messages, numberOf(index).phoneNumberId),
+    untilSent: (messageId) => untilSent(messages, messageId),
+    async assertSentOnce() {
+      const answer = await fetch(`${services.simulator}/admin/messages?limit=0`);
+      assert.match(await answer.text(), /"duplicates":\[\]/);
+    },
     untilEpoch: (name, epoch) => untilReadyWith(async () => ({ number: await getNumber(name), messages }), epoch),
     async untilPods(expected, name) {
       const own = async (): Promise<string[]> => {
@@ -202,7 +214,7 @@ export async function openStage(lease?: Lease): Promise<Stage> {
         return items.map(({ metadata }) => metadata.name).filter((pod) => pod.startsWith(`${name}-c`));
       };
       const message = `${name} has the pods ${expected.join()}`;
-      await until(async () => (await own()).sort().join() === expected.join(), { timeoutMs: readyMs, message });
+      await until(async () => (await own()).sort().join() === expected.join(), { timeoutMs: patientMs, message });
     },
     deletePod: (name, options = {}) => admin.client.delete(pods, `${namespace}/${name}`, options),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -222,17 +234,21 @@ async function untilReadyWith(look: () => Promise<Look>, epoch: number): Promise
     const holds = connection?.connected === true && Number(connection.epoch) === epoch;
     return holds && connection.holder === status?.connection?.podUid && ready?.status === "True";
   };
-  await until(isReady, { timeoutMs: readyMs, message: `Ready with epoch ${epoch}` }).catch((error: unknown) => {
+  await until(isReady, { timeoutMs: patientMs, message: `Ready with epoch ${epoch}` }).catch((error: unknown) => {
     throw new Error(JSON.stringify(last, null, 1), { cause: error });
   });
 }
 
-async function send(messages: RpcClient<typeof MessagesService>, phoneNumberId: string): Promise<void> {
+async function accept(messages: RpcClient<typeof MessagesService>, phoneNumberId: string): Promise<string> {
   const messageId = uuidv7({ msecs: Date.now(), random: randomBytes(16) });
   const content = { kind: { case: "template" as const, value: { name: "hello", language: "en" } } };
   await messages.send({ messageId, phoneNumberId, recipient: "15551234567", content, category: "UTILITY" });
+  return messageId;
+}
+
+async function untilSent(messages: RpcClient<typeof MessagesService>, messageId: string): Promise<void> {
   const states: unknown[] = [MessageState.SENT, MessageState.DELIVERED, MessageState.READ];
   const isSent = async (): Promise<boolean> =>
     states.includes((await messages.getMessage({ messageId })).message?.state);
-  await until(isSent, { timeoutMs: readyMs, message: "the message is sent" });
+  await until(isSent, { timeoutMs: patientMs, message: "the message is sent" });
 }

@@ -10,13 +10,31 @@ export type Waiters = {
   leave(key: Key): void;
 };
 
+/** Looks at other numbers. */
+const patience = 1_000;
+
 export function createWaiters(fleet: Fleet, wake: (key: Key) => void): Waiters {
   const waiting = new Map<string, Set<Key>>();
   const classOf = new Map<Key, string>();
+  /** By class: those that were woken and have not been looked at since, with the look at which they were. */
+  const called = new Map<string, Map<Key, number>>();
+  let looks = 0;
 
   function leave(key: Key): void {
     waiting.get(classOf.get(key) ?? "")?.delete(key);
     classOf.delete(key);
+    for (const calls of called.values()) calls.delete(key);
+  }
+
+  /** One that cannot be looked at gives its room back after a while. */
+  function callsOf(className: string): Map<Key, number> {
+    const calls = called.get(className) ?? new Map<Key, number>();
+    called.set(className, calls);
+    for (const [key, look] of calls) {
+      if (looks - look <= patience) break;
+      calls.delete(key);
+    }
+    return calls;
   }
 
   /** As many as there is room for; each asks for its turn itself. */
@@ -24,11 +42,14 @@ export function createWaiters(fleet: Fleet, wake: (key: Key) => void): Waiters {
     const keys = waiting.get(className);
     if (keys === undefined || keys.size === 0) return;
     const { size, moving } = fleet.countsOf(className);
-    let room = surgeOf(rules.surge, size) - moving;
+    const calls = callsOf(className);
+    // Room that a woken one is about to take is no room: else every look at another number gives it away again.
+    let room = surgeOf(rules.surge, size) - moving - calls.size;
     for (const key of keys) {
       if (room <= 0) return;
       room -= 1;
       leave(key);
+      calls.set(key, looks);
       wake(key);
     }
   }
@@ -37,6 +58,7 @@ export function createWaiters(fleet: Fleet, wake: (key: Key) => void): Waiters {
     leave,
     attend(key, className, rules, plan, hasBegun) {
       const isWaiting = plan.waitsFor !== undefined && !hasBegun;
+      looks += 1;
       leave(key);
       if (isWaiting) {
         classOf.set(key, className);

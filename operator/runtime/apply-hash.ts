@@ -1,5 +1,5 @@
 // Whether an object has to be written: an operator at rest writes nothing.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { isRecord, type KubeObject, type Wish } from "./objects.ts";
 
 /** The wish with its own hash in an annotation, for isApplied. */
@@ -10,7 +10,7 @@ export function stampHash(wish: Wish, annotation: string): Wish {
 
 /** Sixteen hex digits, the same for whatever order of fields. */
 export function hashOf(value: unknown): string {
-  return createHash("sha256").update(canonical(value)).digest("hex").slice(0, 16);
+  return hash("sha256", canonical(value), "hex").slice(0, 16);
 }
 
 /** Whether `stored` was made from this stamped wish. Enough where nobody else writes, or where the cache holds a projection only. */
@@ -33,12 +33,19 @@ export function isWithin(wish: unknown, stored: unknown): boolean {
   return isRecord(stored) && Object.entries(wish).every(([field, value]) => isWithin(value, stored[field]));
 }
 
+/** Loops and one string that grows: chains of array methods took a tenth of the operator's time with a fleet. */
 function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (Array.isArray(value)) {
+    let text = "[";
+    for (const item of value) text += text === "[" ? canonical(item) : `,${canonical(item)}`;
+    return `${text}]`;
+  }
   if (!isRecord(value)) return JSON.stringify(value) ?? "null";
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  return `{${fields
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`)
-    .join(",")}}`;
+  let text = "{";
+  for (const name of Object.keys(value).sort()) {
+    const field = value[name];
+    if (field === undefined) continue;
+    text += `${text === "{" ? "" : ","}${JSON.stringify(name)}:${canonical(field)}`;
+  }
+  return `${text}}`;
 }

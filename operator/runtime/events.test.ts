@@ -70,3 +70,14 @@ test("an object that cannot come to rest gets ten events a minute", async () => 
     limited: 20,
   });
 });
+
+test("the longest names and notes are cut to what the API server takes, and no character in two", async () => {
+  await using admin = accessKube(await sharedKube());
+  await using env = await setUp();
+  const { namespace = "" } = env.regarding.metadata;
+  const metadata = { namespace, name: `${"a".repeat(239)}.${"b".repeat(13)}` };
+  const regarding = await admin.client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata });
+  env.recorder.record(regarding, { ...connected, note: `aa${"€".repeat(600)}` });
+  const [event] = await env.stored();
+  assert.equal(event?.["note"], `aa${"€".repeat(340)}`);
+});

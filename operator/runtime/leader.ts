@@ -1,7 +1,7 @@
 // Leader election by a Lease, with client-go's rules: others are judged by how long we have seen no renewal, never by their clock, and
 // who could not renew within the deadline stops by itself before anybody else may begin.
 import type { Logger } from "pino";
-import { createCampaign } from "./campaign.ts";
+import { type Campaign, createCampaign } from "./campaign.ts";
 import type { Client } from "./client.ts";
 import { type Clock, pause, type Random } from "./clock.ts";
 import type { RuntimeMetrics } from "./metrics.ts";
@@ -69,22 +69,11 @@ export function takePart(options: LeaderOptions): Leader {
     metrics.leader.set({ name }, 0);
   }
 
-  /** A request that is never answered leaves time for another within the deadline. */
-  async function attempt(): Promise<number | undefined> {
-    const [ended, late] = [new AbortController(), new AbortController()];
-    void pause(clock, (timing.renewDeadlineMs - timing.retryMs) / 2, ended.signal).then(() => late.abort());
-    try {
-      return await campaign.attempt(AbortSignal.any([stopping.signal, late.signal]));
-    } finally {
-      ended.abort();
-    }
-  }
-
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       const started = tenure.moment();
       try {
-        const won = await attempt();
+        const won = await attempt(campaign, { clock, timing }, stopping.signal);
         // A renewal that comes back too late renews nothing: meanwhile another may have begun.
         const isTooLate = tenure.hasBegun() && tenure.term() === undefined;
         if (won === undefined || isTooLate) lose();
@@ -113,4 +102,19 @@ export function takePart(options: LeaderOptions): Leader {
         .catch((error: unknown) => log.warn({ err: error, lease: name }, "lease was not given back"));
     },
   };
+}
+
+/** A request that is never answered leaves time for another within the deadline. */
+async function attempt(
+  campaign: Campaign,
+  { clock, timing }: { clock: Clock; timing: LeaderTiming },
+  stopping: AbortSignal,
+): Promise<number | undefined> {
+  const [ended, late] = [new AbortController(), new AbortController()];
+  void pause(clock, (timing.renewDeadlineMs - timing.retryMs) / 2, ended.signal).then(() => late.abort());
+  try {
+    return await campaign.attempt(AbortSignal.any([stopping, late.signal]));
+  } finally {
+    ended.abort();
+  }
 }

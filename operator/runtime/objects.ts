@@ -105,6 +105,10 @@ export function toObject(value: unknown, resource: Resource): KubeObject {
   // Nor has what a dry run would have made a version.
   if (isRecord(value["metadata"])) value["metadata"]["resourceVersion"] ??= "";
   if (!isObject(value)) throw new Error(`the API server sent a ${resource.kind} without name, uid or version`);
-  if ("managedFields" in value.metadata) delete value.metadata.managedFields;
+  // Copied rather than deleted from: an object that lost a field takes several times the memory, and thousands are kept.
+  if ("managedFields" in value.metadata) {
+    const { managedFields: _, ...metadata } = value.metadata;
+    value.metadata = metadata;
+  }
   return value;
 }

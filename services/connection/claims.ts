@@ -31,6 +31,8 @@ const retry: Backoff = { firstMs: 100, factor: 2, maxMs: 2_000 };
 const gapMs = 5;
 // Also covers a clock that differs a little from the ledger's.
 const dueSlackMs = 20;
+// A time that the ledger waits for and that is over here by more than that: our clock is ahead, and only asking tells.
+const aheadMs = 1_000;
 const longestTimerMs = 3_600_000;
 // Above what a claim and the pause after its failure may take.
 const turnMs = 15_000;
@@ -127,6 +129,11 @@ export class Claims {
     const claimed = this.#options.onClaimed(messages.map(toHeld));
     const isFull = (lane: Lane): boolean => claimed.filter((held) => held.lane === lane).length >= limits[lane];
     this.#more = { reply: isFull("reply"), bulk: isFull("bulk") };
-    if (nextDueAt !== undefined) this.dueAt(timestampDate(nextDueAt));
+    if (nextDueAt !== undefined) this.dueAt(this.#byOurClock(timestampDate(nextDueAt)));
+  }
+
+  #byOurClock(at: Date): Date {
+    const nowMs = this.#options.now().getTime();
+    return nowMs - at.getTime() < aheadMs ? at : new Date(nowMs + aheadMs);
   }
 }

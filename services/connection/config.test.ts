@@ -28,8 +28,23 @@ test("--take-over asks the present holder to hand over", () => {
 test("a process that listens on every address must say under which one it is reached", () => {
   const all = { ...least, LISTEN_HOST: "0.0.0.0" };
   assert.throws(() => readConfig(all), ConfigError);
-  assert.equal(readConfig({ ...all, ADVERTISED_ADDRESS: "10.0.0.7:50051" }).ADVERTISED_ADDRESS, "10.0.0.7:50051");
+  assert.equal(readConfig({ ...all, ADVERTISED_HOST: "10.0.0.7" }).ADVERTISED_HOST, "10.0.0.7");
 });
+
+const hosts: [given: Record<string, string>, listen: string, advertised: string][] = [
+  [{}, "127.0.0.1", "127.0.0.1"],
+  [{ LISTEN_HOST: "10.0.0.7" }, "10.0.0.7", "10.0.0.7"],
+  [{ ADVERTISED_HOST: "10.0.0.7" }, "0.0.0.0", "10.0.0.7"],
+  [{ ADVERTISED_HOST: "fd00::7" }, "::", "fd00::7"],
+  [{ ADVERTISED_HOST: "orders.example.com" }, "0.0.0.0", "orders.example.com"],
+  [{ ADVERTISED_HOST: "fd00::7", LISTEN_HOST: "::1" }, "::1", "fd00::7"],
+];
+for (const [given, listen, advertised] of hosts) {
+  test(`with ${JSON.stringify(given)} it listens on ${listen} and is reached under ${advertised}`, () => {
+    const { LISTEN_HOST, ADVERTISED_HOST } = readConfig({ ...least, ...given });
+    assert.deepEqual([LISTEN_HOST, ADVERTISED_HOST], [listen, advertised]);
+  });
+}
 
 test("every fault is named", () => {
   const faulty = { ...least, PHONE_NUMBER_ID: "+1 555", UPSTREAM_VERSION: "24" };

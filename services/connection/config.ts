@@ -1,7 +1,8 @@
 // Everything a connection process reads from its environment. One process holds one phone number.
+import { isIPv6 } from "node:net";
 import { hostname } from "node:os";
 import { z } from "zod";
-import { durationMs, filePath, natsEnv, processEnv, readEnv } from "#lib/config.ts";
+import { durationMs, filePath, host, natsEnv, processEnv, readEnv } from "#lib/config.ts";
 
 const address = z.string().regex(/^\S+:\d{1,5}$/, "expected host:port");
 
@@ -9,6 +10,8 @@ const schema = z
   .object({
     ...processEnv,
     ...natsEnv,
+    /** Default: every address of ADVERTISED_HOST's family, or 127.0.0.1 where that one is not set either. */
+    LISTEN_HOST: host.optional(),
     /** Meta's id of the number. */
     PHONE_NUMBER_ID: z.string().regex(/^\d{1,32}$/, "expected digits"),
     /** Who holds the lease: the pod's UID, or the runner's name for the process. The same holder gets it back at once. */
@@ -17,8 +20,8 @@ const schema = z
     EPOCH: z.coerce.number().int().min(1).default(1),
     /** Ask a holder of the same epoch to drain and release. Also the argument --take-over. */
     TAKE_OVER: z.stringbool().default(false),
-    /** Under which host:port others reach this process. Default: LISTEN_HOST and the gRPC port that was bound. */
-    ADVERTISED_ADDRESS: address.optional(),
+    /** Under which host others reach this process; an IPv6 address without brackets, as Kubernetes tells it. Default: LISTEN_HOST. */
+    ADVERTISED_HOST: host.optional(),
     MESSAGES_ADDRESS: address,
     TEMPLATES_ADDRESS: address,
     BILLING_ADDRESS: address,
@@ -43,16 +46,21 @@ const schema = z
     /** Where traces go; empty: nowhere. */
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional(),
   })
-  .refine(({ LISTEN_HOST, ADVERTISED_ADDRESS }) => ADVERTISED_ADDRESS !== undefined || !isWildcard(LISTEN_HOST), {
-    path: ["ADVERTISED_ADDRESS"],
+  .refine(({ LISTEN_HOST, ADVERTISED_HOST }) => ADVERTISED_HOST !== undefined || !isWildcard(LISTEN_HOST), {
+    path: ["ADVERTISED_HOST"],
     message: "must be set when LISTEN_HOST is every address",
   });
 
-function isWildcard(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
+function isWildcard(name: string | undefined): boolean {
+  return name === "0.0.0.0" || name === "::";
 }
 
-export type Config = z.infer<typeof schema>;
+function listenHostFor(advertised: string | undefined): string {
+  if (advertised === undefined) return "127.0.0.1";
+  return isIPv6(advertised) ? "::" : "0.0.0.0";
+}
+
+export type Config = z.infer<typeof schema> & Record<"LISTEN_HOST" | "ADVERTISED_HOST", string>;
 
 /** Throws with every fault listed. */
 export function readConfig(
@@ -60,5 +68,7 @@ export function readConfig(
   argv: readonly string[] = [],
 ): Config {
   const config = readEnv(schema, env);
-  return argv.includes("--take-over") ? { ...config, TAKE_OVER: true } : config;
+  const { LISTEN_HOST = listenHostFor(config.ADVERTISED_HOST), ADVERTISED_HOST = LISTEN_HOST } = config;
+  const TAKE_OVER = config.TAKE_OVER || argv.includes("--take-over");
+  return { ...config, LISTEN_HOST, ADVERTISED_HOST, TAKE_OVER };
 }

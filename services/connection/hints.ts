@@ -1,6 +1,7 @@
 // Plain NATS: hints that only spare waiting. Everything they tell is also learned by a renewal, so NATS may be away at any time.
 import { connectNats, type Nats, subscribeCore } from "#lib/nats.ts";
 import type { Log } from "#lib/log.ts";
+import type { TlsFiles } from "#lib/tls-files.ts";
 
 export type Hints = AsyncDisposable & {
   /** From now on also hears of changes in this account. */
@@ -9,6 +10,7 @@ export type Hints = AsyncDisposable & {
 
 type Options = {
   url: string;
+  tls: TlsFiles | undefined;
   phoneNumberId: string;
   log: Log;
   /** wa.wake: work is due. */
@@ -22,7 +24,8 @@ type Options = {
 };
 
 /** Connects in the background, for as long as it takes. */
-export function listenForHints({ url, phoneNumberId, log, onWake, onFence, onLeaseFree, onAccount }: Options): Hints {
+export function listenForHints(options: Options): Hints {
+  const { url, tls, phoneNumberId, log, onWake, onFence, onLeaseFree, onAccount } = options;
   const closing = new AbortController();
   const followed = new Set<string>();
   let nats: Nats | undefined;
@@ -38,7 +41,7 @@ export function listenForHints({ url, phoneNumberId, log, onWake, onFence, onLea
   async function connect(): Promise<void> {
     while (nats === undefined) {
       try {
-        nats = await connectNats({ url, name: `connection ${phoneNumberId}`, log, signal: closing.signal });
+        nats = await connectNats({ url, name: `connection ${phoneNumberId}`, log, signal: closing.signal, tls });
       } catch (error) {
         if (closing.signal.aborted) return;
         log.warn({ err: error }, "NATS is away, going on without hints");

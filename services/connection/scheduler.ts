@@ -80,9 +80,8 @@ export class Scheduler implements Sending {
     const { term } = lease;
     const mostUnreported = unreportedWindows * config.HELD_LIMIT;
     const nowMs = (): number => clocks().monotonicMs;
-    const onLook = (look: Look): void => this.looked(look);
     this.#options = options;
-    this.#looks = createLooks({ ...options, phoneNumberId, nowMs, onLook });
+    this.#looks = createLooks({ ...options, phoneNumberId, nowMs, onLook: (look) => this.looked(look) });
     const messagesPerSecond = (): number =>
       rateWithin(lease.number()?.spec?.messagesPerSecond || defaultRate, this.#looks.throughputLevel());
     this.#throttle = new Throttle({

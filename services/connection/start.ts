@@ -1,9 +1,12 @@
 // Opens the connection process' parts in order; disposing gives the lease back first and closes the rest in reverse.
+import { isIPv6 } from "node:net";
 import { createClient, startGrpc } from "#lib/grpc.ts";
 import { createRegistry, startHttp } from "#lib/http.ts";
+import type { GrpcTls } from "#lib/grpc-tls.ts";
 import type { Started } from "#lib/lifecycle.ts";
 import { createLog, type Log } from "#lib/log.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls } from "#lib/tls.ts";
 import { BillingService } from "#proto/heliograph/billing/v1/billing_pb.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { QualityService } from "#proto/heliograph/quality/v1/quality_pb.ts";
@@ -37,6 +40,7 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   const log = createLog({ service: "connection", level: config.LOG_LEVEL }).child({ phoneNumberId });
   opened.use(await startTelemetry("connection", config));
   const registry = createRegistry("connection");
+  const tls = opened.use(openTls(config, { log, registry }));
   // Both appear later: the session when everything it needs is open, the scheduler when the lease is granted.
   const current: Current = {};
   const metrics = createMetrics(registry, () => ({
@@ -44,24 +48,20 @@ export async function startConnection({ config, now, clocks }: Options): Promise
     leaseRemainingMs: current.session?.lease?.remainingMs() ?? 0,
   }));
   const token = watchToken({ path: config.ACCESS_TOKEN_FILE, nowMs: () => clocks().monotonicMs, log });
-  const peers = openPeers(opened, config, log);
+  const peers = openPeers(opened, config, log, tls.grpc);
   const templates = createTemplateCache({ ...peers, nowMs: () => clocks().monotonicMs });
   const facts = createFactsSource({ ...peers, phoneNumberId, templates, now, log });
   const upstream = opened.use(createUpstream({ config, token }));
   const services = [upstreamServer({ phoneNumberId, upstream, token, now, ...partsOf(current) })];
   const listen = { host: config.LISTEN_HOST, log, registry };
-  const grpc = opened.use(await startGrpc({ ...listen, port: config.GRPC_PORT, services }));
+  const grpc = opened.use(await startGrpc({ ...listen, port: config.GRPC_PORT, services, tls: tls.grpc }));
   const checks = { lease: () => current.session?.lease !== undefined };
-  const stuck = (): readonly string[] => current.session?.stuck() ?? [];
-  const liveness = {
-    session: () => !stuck().includes("session"),
-    renew: () => !stuck().includes("renew"),
-    send: () => !stuck().includes("send"),
-  };
+  const liveness = livenessOf(current);
   const http = opened.use(await startHttp({ ...listen, port: config.HTTP_PORT, checks, liveness }));
   const hints = opened.use(
     listenForHints({
       url: config.NATS_URL,
+      tls: tls.nats,
       phoneNumberId,
       log,
       onWake: () => current.scheduler?.wake(),
@@ -76,7 +76,7 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   const shared = { config, ...peers, clocks, log, metrics };
   const session = new Session({
     ...shared,
-    address: config.ADVERTISED_ADDRESS ?? grpc.address,
+    address: addressOf(config.ADVERTISED_HOST, grpc.port),
     startSending(lease, onFenced) {
       hints.followAccount(lease.number()?.wabaId ?? "");
       current.scheduler = new Scheduler({ ...shared, lease, facts, upstream, token, now, onFenced });
@@ -92,7 +92,20 @@ export async function startConnection({ config, now, clocks }: Options): Promise
   return { address: grpc.address, http: http.url, done, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
+function addressOf(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 type Current = { session?: Session; scheduler?: Scheduler };
+
+function livenessOf(current: Current) {
+  const stuck = (): readonly string[] => current.session?.stuck() ?? [];
+  return {
+    session: () => !stuck().includes("session"),
+    renew: () => !stuck().includes("renew"),
+    send: () => !stuck().includes("send"),
+  };
+}
 
 /** What the Upstream service needs of the parts that are there at the moment. */
 function partsOf(current: Current) {
@@ -103,11 +116,11 @@ function partsOf(current: Current) {
   };
 }
 
-function openPeers(opened: AsyncDisposableStack, config: Config, log: Log) {
+function openPeers(opened: AsyncDisposableStack, config: Config, log: Log, tls: GrpcTls | undefined) {
   return {
-    messages: opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log })),
-    templates: opened.use(createClient(TemplatesService, config.TEMPLATES_ADDRESS, { log })),
-    billing: opened.use(createClient(BillingService, config.BILLING_ADDRESS, { log })),
-    quality: opened.use(createClient(QualityService, config.QUALITY_ADDRESS, { log })),
+    messages: opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log, tls })),
+    templates: opened.use(createClient(TemplatesService, config.TEMPLATES_ADDRESS, { log, tls })),
+    billing: opened.use(createClient(BillingService, config.BILLING_ADDRESS, { log, tls })),
+    quality: opened.use(createClient(QualityService, config.QUALITY_ADDRESS, { log, tls })),
   };
 }

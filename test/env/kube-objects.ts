@@ -14,12 +14,27 @@ import { type Kube, kubeconfigFor } from "./kube.ts";
 
 export type KubeAccess = AsyncDisposable & { client: Client; transport: Transport; metrics: RuntimeMetrics };
 
-/** The runtime's own client with an end of its own, as the bearer of `token`, by default the administrator. */
-export function accessKube(kube: Kube, { token = kube.token, url = kube.url } = {}): KubeAccess {
+type AccessOptions = {
+  /** Of the administrator unless told. */
+  token?: string;
+  url?: string;
+  /** Of a request that says nothing else; the transport's unless told. */
+  timeoutMs?: number;
+};
+
+/** The runtime's own client with an end of its own. */
+export function accessKube(kube: Kube, options: AccessOptions = {}): KubeAccess {
+  const { token = kube.token, url = kube.url, timeoutMs } = options;
   const metrics = createRuntimeMetrics(new Registry());
   const stopping = new AbortController();
   const cluster = parseKubeconfig(kubeconfigFor({ url, ca: kube.ca }, token));
-  const transport = createTransport({ cluster, metrics, signal: stopping.signal });
+  const own = createTransport({ cluster, metrics, signal: stopping.signal });
+  const patience = timeoutMs === undefined ? {} : { timeoutMs };
+  const transport: Transport = {
+    ...own,
+    send: (request) => own.send({ ...patience, ...request }),
+    open: (request) => own.open({ ...patience, ...request }),
+  };
   return {
     client: createClient(transport),
     transport,

@@ -1,5 +1,5 @@
-// Where etcd and kube-apiserver come from when the machine has none: the archive that Kubernetes' own tests use, or Go modules.
-// Each way puts both programs into a folder, and throws when it cannot be gone here.
+// Where Kubernetes' programs come from when the machine has none: official archives, or Go modules.
+// Each way puts its programs into a folder, and throws when it cannot be gone here.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -14,19 +14,19 @@ import { removeFolder } from "#local/server-process.ts";
 export type KubeSource = {
   /** What is being done, for the progress line. */
   doing: string;
-  /** Makes `etcd` and `kube-apiserver` in `folder`. */
-  make(folder: string): Promise<void>;
+  /** Makes the programs in `folder`; `progress` gets a line for each step that takes minutes. */
+  make(folder: string, progress: (line: string) => void): Promise<void>;
 };
 
 const execute = promisify(execFile);
-export const etcdVersion = "3.6.8";
+const etcdVersion = "3.6.8";
 export const kubernetesVersion = "1.36.3";
 // The k8s.io modules that Kubernetes is made of count 0.36.3 where it counts 1.36.3.
 const stagingVersion = `v0${kubernetesVersion.slice(1)}`;
 const archiveVersion = "1.36.2";
 const connectMs = 3_000;
 const downloadMs = 300_000;
-const buildMs = 1_200_000;
+const buildMs = 3_600_000;
 
 // SHA-512 of the archives, as controller-tools publishes them in envtest-releases.yaml; with etcd 3.6.8.
 const archiveSums: Record<string, string> = {
@@ -48,18 +48,36 @@ async function downloadArchive(folder: string): Promise<void> {
   const system = `${platform}-${arch === "x64" ? "amd64" : arch}`;
   const sum = archiveSums[system];
   if (sum === undefined) throw new Error(`no checksum is known for ${system}`);
-  await canConnect("github.com");
   const name = `envtest-v${archiveVersion}`;
   const url = `https://github.com/kubernetes-sigs/controller-tools/releases/download/${name}/${name}-${system}.tar.gz`;
+  const members = ["etcd", "kube-apiserver"].map((program) => `controller-tools/envtest/${program}`);
+  await unpack({ url, sum, folder, members });
+}
+
+type Download = {
+  /** Of a .tar.gz. */
+  url: string;
+  /** SHA-512, base64. */
+  sum: string;
+  /** Where the members go, without their folders. */
+  folder: string;
+  /** All in one folder of the archive. */
+  members: readonly string[];
+};
+
+/** Rejects if the internet is closed, or if the archive is not the one of that sum. */
+export async function unpack({ url, sum, folder, members }: Download): Promise<void> {
+  await canConnect(new URL(url).hostname);
   const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   const archive = Buffer.from(await response.arrayBuffer());
   const actual = createHash("sha512").update(archive).digest("base64");
   if (actual !== sum) throw new Error(`${url} has SHA-512 ${actual}, expected ${sum}`);
-  const file = join(folder, "envtest.tar.gz");
+  const file = join(folder, "archive.tar.gz");
   await writeFile(file, archive);
-  const members = ["etcd", "kube-apiserver"].map((program) => `controller-tools/envtest/${program}`);
-  await execute("tar", ["-xzf", file, "-C", folder, "--strip-components=2", ...members]);
+  const depth = (members[0] ?? "").split("/").length - 1;
+  await execute("tar", ["-xzf", file, "-C", folder, `--strip-components=${depth}`, ...members]);
+  removeFolder(file);
 }
 
 /** Fails at once where the internet is closed, instead of waiting for a download to time out. */
@@ -80,13 +98,25 @@ async function buildWithGo(folder: string): Promise<void> {
     await go("mod", "edit", `-require=go.etcd.io/etcd/server/v3@v${etcdVersion}`);
     await go("build", ...buildFlags("-s -w"), "-o", join(folder, "etcd"), "go.etcd.io/etcd/server/v3");
   });
+  await buildKubernetes(folder, ["kube-apiserver"], () => undefined);
+}
+
+/** Builds commands of k8s.io/kubernetes, such as `kubelet`, one after the other. */
+export async function buildKubernetes(
+  folder: string,
+  programs: readonly string[],
+  progress: (line: string) => void,
+): Promise<void> {
   await inModule("kubernetes", async (go) => {
     const kubernetes = `k8s.io/kubernetes@v${kubernetesVersion}`;
     await go("mod", "edit", `-require=${kubernetes}`);
     await go("mod", "edit", ...stagingReplacements(await go("mod", "download", "-json", kubernetes)));
     const version = `-X k8s.io/component-base/version.gitVersion=v${kubernetesVersion}`;
-    const target = join(folder, "kube-apiserver");
-    await go("build", ...buildFlags(`-s -w ${version}`), "-o", target, "k8s.io/kubernetes/cmd/kube-apiserver");
+    for (const program of programs) {
+      progress(`building ${program} ${kubernetesVersion}`);
+      const target = join(folder, program);
+      await go("build", ...buildFlags(`-s -w ${version}`), "-o", target, `k8s.io/kubernetes/cmd/${program}`);
+    }
   });
 }
 
@@ -98,20 +128,20 @@ function stagingReplacements(download: string): string[] {
   return Array.from(modules, ([, name]) => `-replace=${name}=${name}@${stagingVersion}`);
 }
 
-function buildFlags(linker: string): string[] {
+export function buildFlags(linker: string): string[] {
   return ["-mod=mod", "-trimpath", "-ldflags", linker];
 }
 
 type Go = (...args: string[]) => Promise<string>;
 
 /** A module of our own that requires theirs: their replace lines forbid `go install`. Runs with low priority. */
-async function inModule(name: string, task: (go: Go) => Promise<void>): Promise<void> {
+export async function inModule(name: string, task: (go: Go) => Promise<void>): Promise<void> {
   const standard = "/usr/local/go/bin/go";
   const program = existsSync(standard) ? standard : "go";
   const cwd = await mkdtemp(join(tmpdir(), `heliograph-${name}-`));
   const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-buildvcs=false" };
   const options = { cwd, env, timeout: buildMs, maxBuffer: 2 ** 26 };
-  const go: Go = async (...args) => (await execute("nice", ["-n", "15", program, ...args], options)).stdout;
+  const go: Go = async (...args) => (await execute("nice", ["-n", "19", program, ...args], options)).stdout;
   try {
     await go("mod", "init", `heliograph.dev/test/${name}`);
     await task(go);

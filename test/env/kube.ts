@@ -98,7 +98,7 @@ async function launchOnce(folder: string, flags: readonly string[]): Promise<Lau
   const etcd = await start(binaries.etcd, etcdArguments(folder, etcdUrl), folder, "etcd");
   const startApiserver = async (): Promise<Apiserver> => ({
     process: await start(
-      binaries.apiserver,
+      binaries["kube-apiserver"],
       apiserverArguments(folder, etcdUrl, port, flags),
       folder,
       "kube-apiserver",
