@@ -6,6 +6,7 @@ import { migrate } from "#lib/migrate.ts";
 import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls } from "#lib/tls.ts";
 import type { Config } from "./config.ts";
 import { billingConsumer } from "./consumer.ts";
 import { createMetrics } from "./metrics.ts";
@@ -22,12 +23,12 @@ export async function startBilling({ config, now }: Options) {
   opened.use(await startTelemetry("billing", config));
   const log = createLog({ service: "billing", level: config.LOG_LEVEL });
   const registry = createRegistry("billing");
+  const tls = opened.use(openTls(config, { log, registry }));
   const metrics = createMetrics(registry);
-  const db = opened.use(
-    createPool({ url: config.DATABASE_URL, size: config.DATABASE_POOL_SIZE, log, applicationName: "billing" }),
-  );
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: size } = config;
+  const db = opened.use(createPool({ url, size, log, applicationName: "billing", tls: tls.database }));
   await migrate({ pool: db, schema: "billing", directory: new URL("./migrations/", import.meta.url), log });
-  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "billing", log }));
+  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "billing", log, tls: tls.nats }));
   opened.use(startRetention({ db, now, log }));
   opened.use(
     consume({
@@ -55,6 +56,7 @@ export async function startBilling({ config, now }: Options) {
       services: [billingServer({ db, now })],
       log,
       registry,
+      tls: tls.grpc,
     }),
   );
   log.info({ grpc: grpc.address, http: http.url }, "billing is up");

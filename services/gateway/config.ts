@@ -2,12 +2,13 @@
 import { z } from "zod";
 import { databaseEnv, filePath, peerAddress, port, processEnv, readEnv } from "#lib/config.ts";
 
-const { LISTEN_HOST, HTTP_PORT, LOG_LEVEL } = processEnv;
+const { LISTEN_HOST, HTTP_PORT, LOG_LEVEL, GRPC_TLS_DIR } = processEnv;
 
 const schema = z.object({
   LISTEN_HOST,
   HTTP_PORT,
   LOG_LEVEL,
+  GRPC_TLS_DIR,
   ...databaseEnv,
   /** Where clients and Meta's webhooks arrive. */
   API_PORT: port.default(0),

@@ -7,8 +7,9 @@ import type { DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/
 import * as grpc from "@grpc/grpc-js";
 import type { Registry } from "prom-client";
 import { Health } from "#proto/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "#proto/grpc/reflection/v1/reflection_pb.ts";
 import { ServiceError } from "./errors.ts";
-import { addReflection, createHealth } from "./grpc-builtin.ts";
+import { createHealth } from "./grpc-builtin.ts";
 import {
   type CallContext,
   definitionOf,
@@ -18,6 +19,8 @@ import {
   type LooseHandler,
 } from "./grpc-incoming.ts";
 import { type CallOptions, clientMethod } from "./grpc-outgoing.ts";
+import { createReflection } from "./grpc-reflection.ts";
+import { type GrpcListener, type GrpcTls, listenWithTls } from "./grpc-tls.ts";
 import type { Log } from "./log.ts";
 
 /** @public For handlers that live in files of their own. */
@@ -56,8 +59,10 @@ type GrpcOptions = {
   registry: Registry;
   /** Connections are ended gently at about this age, so that clients spread over new copies. Default 5 minutes. */
   maxConnectionAgeMs?: number;
-  /** Reflection for grpcurl costs a few MiB and needs the package's files; bundles turn it off. Default true. */
+  /** Whether grpcurl can ask what is served. Default true. */
   reflection?: boolean;
+  /** Unset: plain. */
+  tls?: GrpcTls | undefined;
 };
 
 export type GrpcServer = AsyncDisposable & { port: number; address: string };
@@ -65,9 +70,9 @@ export type GrpcServer = AsyncDisposable & { port: number; address: string };
 const messageLimitBytes = 16 * 1024 * 1024;
 const drainMs = 2_000;
 
-/** Serves the services, health and reflection without TLS. Rejects if the port is taken. */
+/** Serves the services, health and reflection. Rejects if the port is taken. */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
-  const { host, port, services, log, registry, maxConnectionAgeMs = 300_000, reflection = true } = options;
+  const { host, port, services, log, registry, maxConnectionAgeMs = 300_000, reflection = true, tls } = options;
   const server = new grpc.Server({
     "grpc.max_receive_message_length": messageLimitBytes,
     "grpc.max_connection_age_ms": maxConnectionAgeMs,
@@ -78,7 +83,9 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   });
   const health = createHealth(services.map(({ desc }) => desc.typeName));
   const stopping = new AbortController();
-  const served = [...services, serve(Health, health.handlers)];
+  const known = [...services, serve(Health, health.handlers)];
+  const described = [...known.map(({ desc }) => desc), ServerReflection];
+  const served = reflection ? [...known, serve(ServerReflection, createReflection(described))] : known;
   const durations = durationHistogram(registry);
   for (const { desc, handlers } of served) {
     const implementation = desc.methods.map((method) => {
@@ -87,29 +94,48 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     });
     server.addService(definitionOf(desc), Object.fromEntries(implementation));
   }
-  if (reflection)
-    await addReflection(
-      server,
-      served.map(({ desc }) => desc.file),
-    );
   const name = host.includes(":") ? `[${host}]` : host;
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${name}:${port}`, grpc.ServerCredentials.createInsecure(), (error, actual) => {
-      if (error === null) resolve(actual);
-      else reject(new Error(`cannot listen on ${name}:${port} for gRPC: ${error.message}`, { cause: error }));
-    });
+  const listening =
+    tls === undefined ? bindPlain(server, `${name}:${port}`) : listenWithTls(server, { host, port, tls });
+  const listener = await listening.catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot listen on ${name}:${port} for gRPC: ${why}`, { cause: error });
   });
   return {
-    port: bound,
-    address: `${name}:${bound}`,
+    port: listener.port,
+    address: `${name}:${listener.port}`,
     async [Symbol.asyncDispose]() {
       health.stop();
       stopping.abort(new ServiceError("UNAVAILABLE", "stopping", "the server is stopping"));
-      const timer = setTimeout(() => server.forceShutdown(), drainMs);
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      clearTimeout(timer);
+      listener.stop();
+      await shutDown(server);
+      await listener[Symbol.asyncDispose]();
     },
   };
+}
+
+/** grpc-js waits for ever for a session that a client broke, as one does that speaks TLS to a plain port. */
+function shutDown(server: grpc.Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, drainMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function bindPlain(server: grpc.Server, address: string): Promise<GrpcListener> {
+  const credentials = grpc.ServerCredentials.createInsecure();
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve({ port, stop: () => undefined, [Symbol.asyncDispose]: () => Promise.resolve() });
+      else reject(error);
+    });
+  });
 }
 
 type ClientMethod<M> =
@@ -130,6 +156,8 @@ type ClientOptions = {
   /** For unary and client-streaming calls that name none. */
   deadlineMs?: number;
   log?: Log;
+  /** Unset: plain. */
+  tls?: GrpcTls | undefined;
 };
 
 // One address of the resolved ones is taken at random and kept: servers spread load by ending old connections.
@@ -148,13 +176,14 @@ const clientChannelOptions: grpc.ChannelOptions = {
   "grpc.max_receive_message_length": messageLimitBytes,
 };
 
-/** A client for `host:port` without TLS. Connects on the first call; an unreachable server answers UNAVAILABLE at once. */
+/** A client for `host:port`. Connects on the first call; an unreachable server answers UNAVAILABLE at once. */
 export function createClient<Desc extends DescService>(
   desc: Desc,
   address: string,
-  { deadlineMs = 5_000, log }: ClientOptions = {},
+  { deadlineMs = 5_000, log, tls }: ClientOptions = {},
 ): Client<Desc> {
-  const channel = new grpc.Client(address, grpc.credentials.createInsecure(), clientChannelOptions);
+  const credentials = tls?.credentials ?? grpc.credentials.createInsecure();
+  const channel = new grpc.Client(address, credentials, { ...clientChannelOptions, ...tls?.channelOptions });
   const methods = desc.methods.map(
     (method) => [method.localName, clientMethod(channel, method, deadlineMs, log)] as const,
   );

@@ -10,6 +10,8 @@ import { sleep } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 import { backoffMs, type Event } from "./nats-handler.ts";
 import { ackWaitMs, type ConsumeOptions, pinnedGroup, readOnce } from "./nats-reader.ts";
+import { natsTls } from "./nats-tls.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 export type { Event, NatsConnection };
 
@@ -24,6 +26,8 @@ type ConnectOptions = {
   log: Log;
   /** Ends the waiting for the first connection; the call rejects. */
   signal?: AbortSignal;
+  /** Unset: no certificate is shown. */
+  tls?: TlsFiles | undefined;
 };
 
 const firstConnectMs = 20_000;
@@ -37,7 +41,7 @@ function withoutCredentials(url: string): string {
 }
 
 /** Waits up to 20 s for the first connection, then keeps reconnecting for ever. Rejects with UNAVAILABLE `nats_unavailable`. */
-export async function connectNats({ url, name, log, signal }: ConnectOptions): Promise<Nats> {
+export async function connectNats({ url, name, log, signal, tls }: ConnectOptions): Promise<Nats> {
   const address = withoutCredentials(url);
   const giveUpAt = performance.now() + firstConnectMs;
   for (;;) {
@@ -54,6 +58,7 @@ export async function connectNats({ url, name, log, signal }: ConnectOptions): P
         maxPingOut: 2,
         // Else each publish makes two errors beforehand, with their stacks, in case one is needed.
         noAsyncTraces: true,
+        ...(tls !== undefined && { tls: natsTls(url, tls) }),
       });
       void logStatus(nc, log);
       return Object.assign(nc, { [Symbol.asyncDispose]: () => closeQuietly(nc) });
@@ -63,7 +68,8 @@ export async function connectNats({ url, name, log, signal }: ConnectOptions): P
           cause: error,
         });
       }
-      log.info({ url: address }, "NATS is not ready yet");
+      const reason = error instanceof Error ? error.message : String(error);
+      log.info({ url: address, reason }, "NATS is not ready yet");
       await sleep(250, signal);
     }
   }

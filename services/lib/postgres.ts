@@ -4,6 +4,8 @@ import pg from "pg";
 import { ServiceError } from "./errors.ts";
 import { faultPoint } from "./fault-points.ts";
 import type { Log } from "./log.ts";
+import { databaseTls } from "./postgres-tls.ts";
+import type { TlsFiles } from "./tls-files.ts";
 
 type Query = { text: string; values?: readonly unknown[]; name?: string };
 
@@ -44,6 +46,8 @@ type PoolOptions = {
   lockTimeoutMs?: number;
   /** How long a transaction may pause between two queries before the server ends it. Default 30 s. */
   idleInTransactionMs?: number;
+  /** Unset: as the URL says. */
+  tls?: TlsFiles | undefined;
 };
 
 const connectTimeoutMs = 2_000;
@@ -51,9 +55,9 @@ const statementTimeoutMs = 30_000;
 
 /** Opens no connection yet. Every connection failure surfaces as UNAVAILABLE `database_unavailable`. */
 export function createPool(options: PoolOptions): Pool {
-  const { url, size, log, applicationName, pipeline = false, lockTimeoutMs } = options;
+  const { url, size, log, applicationName, pipeline = false, lockTimeoutMs, tls } = options;
   const pool = new pg.Pool({
-    connectionString: url,
+    ...(tls === undefined ? { connectionString: url } : databaseTls(url, tls)),
     max: size,
     application_name: applicationName,
     pipeline,

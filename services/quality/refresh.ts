@@ -2,6 +2,7 @@
 // Numbers that are due are rows claimed by one copy of the service at a time; a reading that fails is due again soon.
 import { ServiceError } from "#lib/errors.ts";
 import { type Client, createClient } from "#lib/grpc.ts";
+import type { GrpcTls } from "#lib/grpc-tls.ts";
 import { type Loop, loop } from "#lib/lifecycle.ts";
 import type { Log } from "#lib/log.ts";
 import { type Pool, transaction } from "#lib/postgres.ts";
@@ -23,6 +24,8 @@ import { parseReport, type Report } from "./wire.ts";
 type Dependencies = {
   db: Pool;
   messages: Client<typeof MessagesService>;
+  /** For connection processes. */
+  tls: GrpcTls | undefined;
   now: () => Date;
   log: Log;
   metrics: Metrics;
@@ -94,13 +97,14 @@ async function refreshOnce(dependencies: Dependencies, reading: Reading, signal?
 }
 
 async function readReport(dependencies: Dependencies, phoneNumberId: string, signal?: AbortSignal): Promise<Report> {
-  const { messages, now } = dependencies;
+  const { messages, tls, now } = dependencies;
   const askedAt = now();
   const { number } = await messages.getNumber({ phoneNumberId }, { ...(signal && { signal }) });
   if (number?.connection?.connected !== true || number.connection.address === "") {
     throw new ServiceError("FAILED_PRECONDITION", "number_disconnected", `number ${phoneNumberId} is not connected`);
   }
-  await using upstream = createClient(UpstreamService, number.connection.address, { deadlineMs: readDeadlineMs });
+  const { address } = number.connection;
+  await using upstream = createClient(UpstreamService, address, { deadlineMs: readDeadlineMs, tls });
   return parseReport(phoneNumberId, await upstream.getPhoneNumber({}, { ...(signal && { signal }) }), askedAt);
 }
 

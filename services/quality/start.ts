@@ -6,6 +6,7 @@ import { migrate } from "#lib/migrate.ts";
 import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls } from "#lib/tls.ts";
 import { MessagesService } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import type { Config } from "./config.ts";
 import { qualityConsumer } from "./consumer.ts";
@@ -24,16 +25,15 @@ export async function startQuality({ config, now }: Options) {
   opened.use(await startTelemetry("quality", config));
   const log = createLog({ service: "quality", level: config.LOG_LEVEL });
   const registry = createRegistry("quality");
+  const tls = opened.use(openTls(config, { log, registry }));
   const metrics = createMetrics(registry);
-  const db = opened.use(
-    createPool({ url: config.DATABASE_URL, size: config.DATABASE_POOL_SIZE, log, applicationName: "quality" }),
-  );
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: size } = config;
+  const db = opened.use(createPool({ url, size, log, applicationName: "quality", tls: tls.database }));
   await migrate({ pool: db, schema: "quality", directory: new URL("./migrations/", import.meta.url), log });
-  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "quality", log }));
-  const messages = opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log }));
-  const refresh = opened.use(
-    startRefresh({ db, messages, now, log, metrics, everyMs: config.REFRESH_EVERY_MS, pollMs: config.REFRESH_POLL_MS }),
-  );
+  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "quality", log, tls: tls.nats }));
+  const messages = opened.use(createClient(MessagesService, config.MESSAGES_ADDRESS, { log, tls: tls.grpc }));
+  const times = { everyMs: config.REFRESH_EVERY_MS, pollMs: config.REFRESH_POLL_MS };
+  const refresh = opened.use(startRefresh({ db, messages, tls: tls.grpc, now, log, metrics, ...times }));
   opened.use(startRetention({ db, now, log }));
   opened.use(
     consume({
@@ -61,6 +61,7 @@ export async function startQuality({ config, now }: Options) {
       services: [qualityServer({ db, now, refresh, metrics })],
       log,
       registry,
+      tls: tls.grpc,
     }),
   );
   log.info({ grpc: grpc.address, http: http.url }, "quality is up");

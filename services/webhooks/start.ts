@@ -7,6 +7,7 @@ import { migrate } from "#lib/migrate.ts";
 import { connectNats, consume } from "#lib/nats.ts";
 import { createPool } from "#lib/postgres.ts";
 import { startTelemetry } from "#lib/telemetry.ts";
+import { openTls } from "#lib/tls.ts";
 import type { Config } from "./config.ts";
 import { webhooksConsumer } from "./consumer.ts";
 import { createDirectory } from "./directory.ts";
@@ -28,12 +29,12 @@ export async function startWebhooks({ config, now }: Options) {
   opened.use(await startTelemetry("webhooks", config));
   const log = createLog({ service: "webhooks", level: config.LOG_LEVEL });
   const registry = createRegistry("webhooks");
+  const tls = opened.use(openTls(config, { log, registry }));
   const metrics = createMetrics(registry);
-  const db = opened.use(
-    createPool({ url: config.DATABASE_URL, size: config.DATABASE_POOL_SIZE, log, applicationName: "webhooks" }),
-  );
+  const { DATABASE_URL: url, DATABASE_POOL_SIZE: size } = config;
+  const db = opened.use(createPool({ url, size, log, applicationName: "webhooks", tls: tls.database }));
   await migrate({ pool: db, schema: "webhooks", directory: new URL("./migrations/", import.meta.url), log });
-  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "webhooks", log }));
+  const nats = opened.use(await connectNats({ url: config.NATS_URL, name: "webhooks", log, tls: tls.nats }));
   const directory = createDirectory({ db });
   observeBacklog({ registry, db, directory, log });
   const sender = opened.use(createSender({ version: config.HELIOGRAPH_VERSION, now }));
@@ -72,6 +73,7 @@ export async function startWebhooks({ config, now }: Options) {
       services: [webhooksServer({ db, directory, dispatcher, now })],
       log,
       registry,
+      tls: tls.grpc,
     }),
   );
   log.info({ grpc: grpc.address, http: http.url }, "webhooks is up");
