@@ -14,7 +14,7 @@ export function parseSeries(text: string): Series[] {
   }));
 }
 
-async function scrape(http: string): Promise<Series[]> {
+export async function scrape(http: string): Promise<Series[]> {
   return parseSeries(await (await fetch(`${http}/metrics`)).text());
 }
 
