@@ -67,6 +67,7 @@ const delivering = (change: Partial<DeliveryFacts>): SubscriptionFacts["delivery
   value: { ...well, ...change },
 });
 const noAccounts = { kind: "unresolved", reason: "NoAccounts", why: "there is none" } as const;
+const accountInUse = { kind: "unresolved", reason: "AccountInUse", why: "an older one has it" } as const;
 const numberMissing = { kind: "unresolved", reason: "NumberMissing", why: "there is none" } as const;
 const nothing = { fingerprint: undefined, applied: undefined };
 
@@ -174,7 +175,8 @@ const acts: [sentence: string, facts: SubscriptionFacts, expected: string[]][] =
     [],
   ],
   ["nothing while webhooks is away and all was told", factsOf({ delivery: away }), []],
-  ["one whose last account went is ended", factsOf({ ...nothing, resolved: noAccounts }), ["remove"]],
+  ["one whose last account went is not ended", factsOf({ ...nothing, resolved: noAccounts }), []],
+  ["one whose account is another's is", factsOf({ ...nothing, resolved: accountInUse }), ["remove"]],
   ["one whose number went for a while is not", factsOf({ ...nothing, resolved: numberMissing }), []],
   ["a deleted one is removed, then let go", factsOf({ subscription: deleting }), ["remove", "keepFinalizers"]],
   [

@@ -88,9 +88,12 @@ function keep(facts: SubscriptionFacts): SubscriptionAction[] {
     : finalizer;
 }
 
-/** What it gets at the service is not its own any more. A reference that leads nowhere for a while ends nothing. */
+/**
+ * What it gets at the service is another's. A reference that leads nowhere, and a last account that is deleted, end nothing: they may
+ * be applied again in a moment, and with the subscription would go what waits for a sick address.
+ */
 function isForeign({ reason }: Extract<Resolved, { kind: "unresolved" }>): boolean {
-  return reason === "NoAccounts" || reason === "AccountInUse" || reason === "NumberInUse";
+  return reason === "AccountInUse" || reason === "NumberInUse";
 }
 
 function isAtService({ delivery }: SubscriptionFacts): boolean {

@@ -162,14 +162,24 @@ test("webhooks away is told with its name; a resource that is deleted meanwhile 
   await said("open", "True Ready");
 });
 
-test("with the last account of the namespace goes what the service has", async () => {
+test("an account that is deleted and applied again takes nothing of what waits with it", async () => {
   await stage.admin.client.delete(businessAccounts, keyOf("fjord"));
   await said("open", "False NoAccounts");
-  assert.deepEqual((await webhooks.listSubscriptions({})).subscriptions, []);
+  const { subscriptions } = await webhooks.listSubscriptions({});
+  assert.deepEqual(
+    subscriptions.map(({ name }) => name),
+    [keyOf("open")],
+  );
+  await stage.apply(businessAccounts, "fjord", { wabaId, credentialsRef: { name: "signing" } });
+  await said("open", "True Ready");
+});
+
+test("with the resource goes what the service has", async () => {
   await stage.admin.client.delete(webhookSubscriptions, keyOf("open"));
   await until(async () => (await stage.admin.client.get(webhookSubscriptions, keyOf("open"))) === undefined, {
     timeoutMs,
   });
+  assert.deepEqual((await webhooks.listSubscriptions({})).subscriptions, []);
 });
 
 test("no secret is told", async () => {
