@@ -36,3 +36,35 @@ export function openServices(addresses: Addresses, log: Logger, tls?: GrpcTls): 
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
+
+/** Everything else changes the service, or WhatsApp. */
+const reading = /^(get|batchGet|list|watch|check|sync)/;
+
+/**
+ * Services have no fence of their own against an operator that was overtaken: what changes something rejects unless this process leads.
+ * A request may still arrive after the lease was lost; but none is begun then.
+ */
+export function fencedServices(services: Services, term: () => number | undefined): Services {
+  const fence = <Fenced extends object>(client: Fenced): Fenced => fencedCalls(client, term);
+  return {
+    messages: fence(services.messages),
+    quality: fence(services.quality),
+    templates: fence(services.templates),
+    webhooks: fence(services.webhooks),
+    upstream: (address, call) => services.upstream(address, (upstream) => call(fence(upstream))),
+    [Symbol.asyncDispose]: () => services[Symbol.asyncDispose](),
+  };
+}
+
+function fencedCalls<Fenced extends object>(client: Fenced, term: () => number | undefined): Fenced {
+  return new Proxy(client, {
+    get(target, name): unknown {
+      const call: unknown = Reflect.get(target, name);
+      if (typeof call !== "function" || typeof name !== "string" || reading.test(name)) return call;
+      return async (...args: unknown[]): Promise<unknown> => {
+        if (term() === undefined) throw new Error(`${name} not called: this process does not lead`);
+        return Reflect.apply(call, target, args);
+      };
+    },
+  });
+}

@@ -29,7 +29,7 @@ import { type Leader, takePart } from "./runtime/leader.ts";
 import { createRuntimeMetrics, type RuntimeMetrics } from "./runtime/metrics.ts";
 import { createTransport } from "./runtime/transport.ts";
 import { openSecrets } from "./secrets.ts";
-import { openServices } from "./services.ts";
+import { fencedServices, openServices } from "./services.ts";
 import { createTemplateController } from "./template/controller.ts";
 import { startWatches, type Watches } from "./watches.ts";
 import { createWebhookController } from "./webhook/controller.ts";
@@ -102,7 +102,7 @@ function openParts(base: Base): {
   const shared = { clock, random, metrics, log };
   const leader = opened.use(lead(base, client));
   const fenced = fencedClient(client, { term: leader.term, annotation: annotations.term });
-  const services = opened.use(openServices(config, log, tls.grpc));
+  const services = fencedServices(opened.use(openServices(config, log, tls.grpc)), leader.term);
   const watches = opened.use(startWatches({ ...shared, client, namespace: config.WATCH_NAMESPACE }));
   const register = opened.use(
     followRegister({ ...shared, messages: services.messages, awayAfterMs: config.AWAY_AFTER_MS }),
@@ -128,7 +128,7 @@ function openParts(base: Base): {
   };
   // One for each kind; those of accounts, templates and subscriptions stand in rooms of their own.
   const controllers = [
-    createNumberController({ ...room, upstream: upstreamActions({ ...room, term: leader.term }) }),
+    createNumberController({ ...room, upstream: upstreamActions(room) }),
     createClassController(room),
     createAccountController({
       ...room,

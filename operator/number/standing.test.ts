@@ -17,7 +17,6 @@ const standby = podWith(4, { isReady: false });
 const facts = (changes: Partial<Given>): Given => ({
   className: "fast",
   epoch: 4,
-  podUid: "uid-4",
   specHash: "spec",
   pods: [podWith(3), standby],
   lease: lease(3),
@@ -38,8 +37,8 @@ const cases: Record<string, { given: Partial<Given>; counts: Omit<Standing, "cla
     counts: { ...settled, isMoved: false },
   },
   "one whose newest pod waits for an older one moves": { given: {}, counts: moving },
-  "one whose next pod was not seen yet moves": {
-    given: { podUid: undefined, pods: [podWith(3, { specHash: "old" })] },
+  "one whose next pod was not seen yet, or is gone before it came, moves": {
+    given: { pods: [podWith(3, { specHash: "old" })] },
     counts: { ...moving, isMoved: false, isReady: true },
   },
   "one that waits for a lease which lapsed is taken over": {

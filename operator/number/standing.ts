@@ -4,7 +4,7 @@ import type { LeaseFacts, NumberFacts, PodFacts, PodsFacts } from "./facts.ts";
 import type { AdvanceReason } from "./pods.ts";
 import { newestOf } from "./status.ts";
 
-type StandingFacts = Pick<PodsFacts, "epoch" | "podUid" | "pods" | "lease"> & {
+type StandingFacts = Pick<PodsFacts, "epoch" | "pods" | "lease"> & {
   className: string;
   specHash: string | undefined;
 };
@@ -15,10 +15,10 @@ export type CountedFacts = Pick<NumberFacts, "number" | "connectionClass" | "reg
 /** What counts of what is known of a number. */
 export function countedOf(facts: CountedFacts): StandingFacts {
   const { number, connectionClass, register, pods, specHash } = facts;
-  const { epoch = 0, podUid } = number.status?.connection ?? {};
+  const epoch = number.status?.connection?.epoch ?? 0;
   const lease: PodsFacts["lease"] =
     register.kind === "away" ? register : { kind: "known", value: register.value?.connection };
-  return { className: connectionClass.name, epoch, podUid, pods, lease, specHash };
+  return { className: connectionClass.name, epoch, pods, lease, specHash };
 }
 
 /** Undefined: a number without pods is none that moves. */
@@ -46,10 +46,9 @@ export function standingAfter(standing: Standing, why: AdvanceReason): Standing 
   return { ...standing, isMoved: true, isReady: false, isMoving, isTakingOver };
 }
 
-/** A later epoch has begun than the one that holds the lease; its pod may not have been seen yet, and it may have been given up. */
-function isWaiting({ epoch, podUid, pods }: StandingFacts, lease: LeaseFacts | undefined): boolean {
-  if (lease?.isHeld !== true || lease.epoch >= epoch) return false;
-  return podUid === undefined || pods.some((pod) => pod.epoch === epoch);
+/** A later epoch has begun than the one that holds the lease, whether its pod is there by now or not, and was not given up. */
+function isWaiting({ epoch, pods }: StandingFacts, lease: LeaseFacts | undefined): boolean {
+  return lease?.isHeld === true && lease.epoch < epoch && !pods.some(({ gaveUp }) => gaveUp?.epoch === epoch);
 }
 
 function isReady({ isReady: isConnected, uid }: PodFacts, lease: LeaseFacts | undefined): boolean {

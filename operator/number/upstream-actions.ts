@@ -23,8 +23,6 @@ export type UpstreamActions = {
 type Dependencies = {
   services: Pick<Services, "messages" | "upstream">;
   secrets: Pick<Secrets, "read">;
-  /** The leader's term; undefined while this process may change nothing. */
-  term: () => number | undefined;
   clock: Clock;
 };
 
@@ -38,17 +36,12 @@ const registrationRetryMs: Record<string, number> = {
 };
 const otherRetryMs = 60_000;
 
-/** Each rejects when this process does not lead: services have no other fence against an operator that was overtaken. */
-export function upstreamActions({ services, secrets, term, clock }: Dependencies): UpstreamActions {
+export function upstreamActions({ services, secrets, clock }: Dependencies): UpstreamActions {
   const { messages } = services;
-  const lead = (): void => {
-    if (term() === undefined) throw new Error("not done: this process does not lead");
-  };
   return {
     async applyNumber({ facts, memory }, signal) {
       const { number, account } = facts;
       if (account === undefined) return false;
-      lead();
       try {
         await tell(messages, number, account, signal);
         memory.refusals.apply = undefined;
@@ -60,11 +53,9 @@ export function upstreamActions({ services, secrets, term, clock }: Dependencies
       }
     },
     async removeNumber({ facts }, signal) {
-      lead();
       await messages.removeNumber({ phoneNumberId: facts.number.spec.phoneNumberId }, { signal });
     },
     async revoke({ facts }, { term, proof }, signal) {
-      lead();
       await messages.revoke({ phoneNumberId: facts.number.spec.phoneNumberId, term, proof }, { signal });
     },
     async register({ facts, memory }, { address, pinHash }, signal) {
@@ -72,7 +63,6 @@ export function upstreamActions({ services, secrets, term, clock }: Dependencies
       const { pinRef } = facts.number.spec.registration ?? {};
       const pin = pinRef && (await secrets.read(`${namespace}/${pinRef.name}`, pinRef.key));
       if (pin === undefined) return false;
-      lead();
       try {
         await services.upstream(address, (upstream) => upstream.register({ pin }, { signal }));
         memory.refusals.registration = undefined;
@@ -85,7 +75,6 @@ export function upstreamActions({ services, secrets, term, clock }: Dependencies
       }
     },
     async deregister({ memory }, { address }, signal) {
-      lead();
       try {
         await services.upstream(address, (upstream) => upstream.deregister({}, { signal }));
         memory.refusals.deregistration = undefined;

@@ -102,8 +102,6 @@ function spawnNode({ folder }: Site, { name, entry, env }: NodeProcess, tlsFolde
     GRPC_TLS_DIR: tlsFolder,
     NATS_TLS_DIR: tlsFolder,
     DATABASE_TLS_DIR: tlsFolder,
-    // What lost its answer is unknown so soon.
-    FINISH_TIMEOUT_MS: "15000",
     NODE_COMPILE_CACHE: folder.cache,
   };
   return spawnChild({
