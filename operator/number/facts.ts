@@ -115,6 +115,9 @@ export type QualityFacts = {
 };
 
 /** What was refused when it was last tried; held in memory, since what follows from it stands in the conditions. */
+/** Not tried again with the same PIN before then: WhatsApp counts registrations. */
+export type Registration = { pinHash: string; retryAt: Date };
+
 export type Refusals = {
   /** By the messages service. */
   apply?: { reason: string; message: string } | undefined;
@@ -152,6 +155,8 @@ export type NumberFacts = {
   /** Its label lets an eviction pass. */
   isNewestEvictable: boolean;
   refusals: Refusals;
+  /** WhatsApp took this PIN; what shows it may still be on its way. */
+  registration: Registration | undefined;
   move: Turn;
   leave: Turn;
   takeover: Turn;

@@ -1,9 +1,10 @@
 // What the operator remembers of a number between two looks and may forget: the next look finds it out again, only later.
 import type { Key } from "../runtime/objects.ts";
-import type { Answer, QualityFacts, Refusals } from "./facts.ts";
+import type { Answer, QualityFacts, Refusals, Registration } from "./facts.ts";
 
 export type NumberMemory = {
   refusals: Refusals;
+  registration: Registration | undefined;
   quality: { answer: Answer<QualityFacts | undefined>; askedAtMs: number; knownAtMs: number } | undefined;
   /** When the used part of the limit was last written, monotonic. */
   usedWrittenAtMs: number;
@@ -34,6 +35,7 @@ export function createMemories(): Memories {
     of(key) {
       const memory = memories.get(key) ?? {
         refusals: {},
+        registration: undefined,
         quality: undefined,
         usedWrittenAtMs: -Infinity,
         editedAtMs: undefined,

@@ -98,6 +98,7 @@ async function observe(
       isDrainOver: drains.isOver(newest?.nodeName, drainMsOf(counted.connectionClass)),
       isNewestEvictable: newest?.isEvictable ?? false,
       refusals: memory.refusals,
+      registration: memory.registration,
       usedWrittenMs: clock.monotonicMs() - memory.usedWrittenAtMs,
       now: new Date(clock.wallMs()),
     },

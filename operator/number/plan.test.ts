@@ -126,6 +126,17 @@ const cases: Record<string, Case> = {
     ready: "False NotRegistered",
     stalled: true,
   },
+  "one that was registered a moment ago is not again, though the news of it is still on its way": {
+    given: {
+      number: numberWith({ spec: pinned }),
+      pin,
+      register: registered({ standing: "not_registered" }),
+      registration: { pinHash: pin.hash, retryAt: new Date(8e14) },
+    },
+    actions: [],
+    ready: "False Registering",
+    reconciling: true,
+  },
   "a number that WhatsApp does not know is registered with its PIN": {
     given: { number: numberWith({ spec: pinned }), pin, register: registered({ standing: "not_registered" }) },
     actions: ["register"],
@@ -209,6 +220,17 @@ const cases: Record<string, Case> = {
     actions: ["deregister"],
     ready: "False Deleting",
     reconciling: true,
+  },
+  "one that has lost what its process needs tells what, and how to go without": {
+    given: {
+      number: numberWith({ metadata: { ...deleting, finalizers: both }, spec: { deletionPolicy: "Delete" } }),
+      account: undefined,
+      pods: [],
+      register: registered({ isHeld: false }),
+    },
+    actions: [],
+    ready: "False DeregistrationFailed",
+    stalled: true,
   },
   "a number that cannot be deregistered tells how to get rid of it": {
     given: {

@@ -113,16 +113,15 @@ function tellServices({ register, account, twin }: NumberFacts): NumberAction[] 
   return register.value?.isAsDeclared === true ? [] : [{ kind: "applyNumber" }];
 }
 
-function registerUpstream({ register, pin, refusals, now }: NumberFacts): NumberAction[] {
+function registerUpstream({ register, pin, refusals, registration: taken, now }: NumberFacts): NumberAction[] {
   const connection = livingConnection(register);
   if (connection?.standing !== "not_registered" || pin?.kind !== "present") return [];
-  const { registration } = refusals;
-  const isRefused = registration !== undefined && registration.pinHash === pin.hash && registration.retryAt > now;
-  return isRefused ? [] : [{ kind: "register", address: connection.address, pinHash: pin.hash }];
+  const isTried = [refusals.registration, taken].some((one) => one?.pinHash === pin.hash && one.retryAt > now);
+  return isTried ? [] : [{ kind: "register", address: connection.address, pinHash: pin.hash }];
 }
 
-function retryRegistration({ refusals, now }: NumberFacts): number | undefined {
-  const atMs = refusals.registration?.retryAt.getTime();
+function retryRegistration({ refusals, registration, now }: NumberFacts): number | undefined {
+  const atMs = (refusals.registration ?? registration)?.retryAt.getTime();
   if (atMs === undefined || atMs > now.getTime() + idleMs) return undefined;
   return Math.max(1_000, atMs - now.getTime());
 }

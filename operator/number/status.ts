@@ -1,7 +1,7 @@
 // The whole status of a number, made anew from facts each time; it is written only where it differs from the stored one.
 import type { WhatsAppNumber } from "../api/v1alpha1/whatsapp-number.ts";
 import { type Condition, pausedConditions, sayForTools, toConditions, toSeconds } from "../conditions.ts";
-import { annotations } from "../names.ts";
+import { annotations, finalizers } from "../names.ts";
 import {
   findHolder,
   findMissing,
@@ -150,7 +150,7 @@ function sayReady(facts: NumberFacts, { registered, connected, unwanted }: Spoke
   const { deregistration } = facts.refusals;
   if (unwanted?.reason === "Deleting") {
     const isOver = deregistration !== undefined && deregistration.tries >= mostTries;
-    return isOver ? said("False", "DeregistrationFailed", deregistration.message) : unwanted;
+    return isOver ? said("False", "DeregistrationFailed", deregistration.message) : (findStuck(facts) ?? unwanted);
   }
   const missing = findMissing(facts);
   if (unwanted !== undefined) return missing ?? sayAtRest(facts, registered, unwanted);
@@ -158,6 +158,17 @@ function sayReady(facts: NumberFacts, { registered, connected, unwanted }: Spoke
   if (registered.status !== "True" && registered.reason !== "NotKnown") return registered;
   if (connected.status !== "True") return connected;
   return registered.status === "True" ? said("True", "Ready", "the number can send and receive") : registered;
+}
+
+/** What keeps a number from having the process that would deregister it: waiting alone brings nothing. */
+function findStuck(facts: NumberFacts): Said | undefined {
+  const { metadata, spec } = facts.number;
+  const isToDeregister =
+    spec.deletionPolicy === "Delete" && metadata.finalizers?.includes(finalizers.upstream) === true;
+  const missing = isToDeregister ? findMissing(facts) : undefined;
+  if (missing === undefined) return undefined;
+  const way = "or set spec.deletionPolicy to Retain: the resource then goes and the number stays registered";
+  return said("False", "DeregistrationFailed", `the number cannot be deregistered: ${missing.message}; ${way}`);
 }
 
 /** A number that no process is to hold is what it was told to be once none does: who waits for it has waited long enough. */

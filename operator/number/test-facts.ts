@@ -148,6 +148,7 @@ export function factsWith(changes: Partial<NumberFacts> = {}): NumberFacts {
     isDrainOver: false,
     isNewestEvictable: false,
     refusals: {},
+    registration: undefined,
     move: { isAllowed: true },
     leave: { isAllowed: true },
     takeover: { isAllowed: true },

@@ -66,6 +66,7 @@ export function upstreamActions({ services, secrets, clock }: Dependencies): Ups
       try {
         await services.upstream(address, (upstream) => upstream.register({ pin }, { signal }));
         memory.refusals.registration = undefined;
+        memory.registration = { pinHash, retryAt: new Date(clock.wallMs() + otherRetryMs) };
         return true;
       } catch (error) {
         const { reason, message } = ServiceError.from(error);
