@@ -11,8 +11,8 @@ const { scripts } = z
   .object({ scripts: z.record(z.string(), z.string()) })
   .parse(JSON.parse(readFileSync(join(root, "package.json"), "utf8")));
 
-/** A part of another one; and what needs root, which CI runs beside npm test. */
-const apart = new Set(["test:unit", "test:cluster"]);
+/** A part of another one; what needs root; and what needs helm, whose first build takes a quarter of an hour. */
+const apart = new Set(["test:unit", "test:cluster", "test:chart"]);
 const parts = Object.keys(scripts).filter((name) => name.startsWith("test:"));
 
 function filesOf(name: string): string[] {
