@@ -13,8 +13,8 @@ const addresses = {
 
 test("only the leader changes services and WhatsApp; whoever follows may read", async () => {
   await using opened = openServices(addresses, testLog);
-  let term: number | undefined;
-  const services = fencedServices(opened, () => term);
+  const terms: number[] = [];
+  const services = fencedServices(opened, () => terms.at(-1));
   const changes = [
     () => services.messages.applyNumber({}),
     () => services.messages.revoke({}),
@@ -25,6 +25,6 @@ test("only the leader changes services and WhatsApp; whoever follows may read", 
   for (const change of changes) await assert.rejects(change(), /does not lead/);
   const called = { code: "UNAVAILABLE" };
   await assert.rejects(services.messages.getNumber({}, { deadlineMs: 100 }), called);
-  term = 1;
+  terms.push(1);
   for (const change of changes) await assert.rejects(change(), called);
 });
