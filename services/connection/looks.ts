@@ -10,6 +10,8 @@ export type Looks = {
   throughputLevel(): string | undefined;
   /** Looks now, unless a look is under way. */
   look(): void;
+  /** Looks now; a look under way tells of the time before, and is left aside. */
+  lookAnew(): void;
   /** Looks if it is time to. */
   lookIfDue(): void;
   /** Ends the look under way. */
@@ -33,9 +35,14 @@ export function createLooks({ phoneNumberId, upstream, nowMs, log, onLook }: Opt
   let level: string | undefined;
   let dueAtMs = nowMs();
   let running: Promise<void> | undefined;
+  let isStale = false;
 
   async function run(): Promise<void> {
-    const found = await lookAtNumber(upstream, phoneNumberId, stopping.signal);
+    let found: Look;
+    do {
+      isStale = false;
+      found = await lookAtNumber(upstream, phoneNumberId, stopping.signal);
+    } while (isStale && !stopping.signal.aborted);
     if (stopping.signal.aborted) return;
     if (found.kind === "read") {
       if (found.throughputLevel !== level) log.info({ level: found.throughputLevel }, "throughput level is known");
@@ -59,6 +66,10 @@ export function createLooks({ phoneNumberId, upstream, nowMs, log, onLook }: Opt
   return {
     throughputLevel: () => level,
     look,
+    lookAnew() {
+      isStale = true;
+      look();
+    },
     lookIfDue() {
       if (nowMs() >= dueAtMs) look();
     },

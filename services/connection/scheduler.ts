@@ -136,8 +136,8 @@ export class Scheduler implements Sending {
   /** What was learned of the number besides its messages. */
   looked(look: Look): void {
     this.#throttle.observeLook(look);
-    // A registration that was just done is believed when the number shows it.
-    if (look.kind === "registered") this.#looks.look();
+    // What was just done is believed when the number shows it.
+    if (look.kind === "registered" || look.kind === "deregistered") this.#looks.lookAnew();
     this.#resume();
   }
 

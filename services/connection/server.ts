@@ -68,14 +68,17 @@ export function upstreamServer(options: Options) {
 
 /** What is about the number itself. */
 function numberHandlers({ phoneNumberId, upstream, wabaId, pace, onLook, now }: Handling): UpstreamHandlers {
+  /** What is read while one is done tells of the time before. */
+  let registrations = 0;
   return {
     async getPhoneNumber(_, { signal }) {
       const account = wabaId();
+      const before = registrations;
       const [facts, businessId] = await Promise.all([
         getPhoneNumber(upstream, phoneNumberId, signal),
         getBusinessId(upstream, account, signal),
       ]);
-      onLook(toLook(facts));
+      if (registrations === before) onLook(toLook(facts));
       return {
         ...toPhoneNumber(facts),
         phoneNumberId,
@@ -93,12 +96,14 @@ function numberHandlers({ phoneNumberId, upstream, wabaId, pace, onLook, now }: 
     async register({ pin }, { signal }) {
       wabaId();
       await register(upstream, { phoneNumberId, pin: parsePin(pin), signal });
+      registrations += 1;
       onLook({ kind: "registered" });
       return {};
     },
     async deregister(_, { signal }) {
       wabaId();
       await deregister(upstream, { phoneNumberId, signal });
+      registrations += 1;
       onLook({ kind: "deregistered" });
       return {};
     },

@@ -264,3 +264,30 @@ test("a number on the On-Premises API is not registered, and that it was registe
   await client.register({ pin: "123456" });
   await until(() => messages.standing === "" && messages.wasRegistered);
 });
+
+test("a look that began before a registration says nothing of it", async () => {
+  const held = Promise.withResolvers<void>();
+  const disconnected = { status: 200, body: { id: "100200300", status: "DISCONNECTED" } };
+  await using world = await startWorld({
+    prepare({ messages, upstream }) {
+      messages.renewEveryMs = 50;
+      upstream.look = () => disconnected;
+    },
+  });
+  const { messages, upstream, connection } = world;
+  await until(() => messages.standing === "not_registered");
+  upstream.look = async () => {
+    await held.promise;
+    return disconnected;
+  };
+  const looks = upstream.looks;
+  world.ahead.monotonicMs += 6 * minuteMs;
+  await until(() => upstream.looks > looks);
+  upstream.answer = () => ({ status: 200, body: { success: true } });
+  await using client = createClient(UpstreamService, connection.address);
+  await client.register({ pin: "123456" });
+  upstream.look = () => connected("HIGH");
+  held.resolve();
+  await until(() => messages.standing === "" && messages.wasRegistered);
+  assert.ok(!messages.standings.has("conflict"));
+});

@@ -27,7 +27,7 @@ export type TestUpstream = AsyncDisposable & {
   /** All but looks at the number. */
   received: Sent[];
   /** What it tells of the number to one who looks, and how often it was asked. */
-  look: () => Answer;
+  look: () => Answer | Promise<Answer>;
   looks: number;
   /** Of the messages received, the texts. */
   texts(): string[];
@@ -100,7 +100,7 @@ export async function startUpstream(port = 0): Promise<TestUpstream> {
     const isLook = request.method === "GET" && sent.path.endsWith("?fields=id%2Cstatus%2Cplatform_type%2Cthroughput");
     if (isLook) upstream.looks += 1;
     else received.push(sent);
-    write(request.socket, response, isLook ? upstream.look() : await upstream.answer(sent));
+    write(request.socket, response, await (isLook ? upstream.look() : upstream.answer(sent)));
   }
 
   const upstream: TestUpstream = {

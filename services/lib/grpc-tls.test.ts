@@ -33,7 +33,7 @@ function party(files: KeyPair & { ca: string }): Party {
   const folder = join(base, String(parties));
   const write = (changed: KeyPair & { ca: string }): void => writeTlsFolder(folder, changed);
   write(files);
-  const tls = openTls({ GRPC_TLS_DIR: folder }, { log, lookEveryMs: 5 });
+  const tls = openTls({ GRPC_TLS_DIR: folder }, { log, lookEveryMs: 50 });
   assert.ok(tls.grpc);
   return { tls: tls.grpc, folder, write, [Symbol.asyncDispose]: () => tls[Symbol.asyncDispose]() };
 }

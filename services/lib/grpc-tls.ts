@@ -105,8 +105,10 @@ export async function listenWithTls(server: grpc.Server, { host, port, tls }: Li
   const stopFollowing = files.follow((material) => listener.setSecureContext(contextOf(material)));
   listener.listen(port, host);
   await once(listener, "listening");
+  // A connection that could not be taken, for want of descriptors, must not end the process.
+  listener.on("error", (error) => log.warn({ err: error }, "connection was not taken"));
   const address = listener.address();
-  const closed = once(listener, "close");
+  const closed = new Promise<void>((resolve) => listener.once("close", () => resolve()));
   return {
     port: typeof address === "object" && address !== null ? address.port : port,
     stop: () => void listener.close(),

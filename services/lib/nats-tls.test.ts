@@ -21,7 +21,7 @@ after(() => server[Symbol.asyncDispose]());
 function open(files: Parameters<typeof writeTlsFolder>[1]) {
   const folder = tlsFolder("client");
   writeTlsFolder(folder, files);
-  return { folder, ...openTls({ NATS_TLS_DIR: folder }, { log: testLog, lookEveryMs: 5 }) };
+  return { folder, ...openTls({ NATS_TLS_DIR: folder }, { log: testLog, lookEveryMs: 50 }) };
 }
 
 /** What the log says while it is tried in vain. */

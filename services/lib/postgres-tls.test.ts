@@ -24,7 +24,7 @@ function open(files: Files, url = server.url): AsyncDisposable & { pool: Pool; c
   const opened = new AsyncDisposableStack();
   const folder = tlsFolder("client");
   writeTlsFolder(folder, files);
-  const tls = opened.use(openTls({ DATABASE_TLS_DIR: folder }, { log: testLog, lookEveryMs: 5 }));
+  const tls = opened.use(openTls({ DATABASE_TLS_DIR: folder }, { log: testLog, lookEveryMs: 50 }));
   const pool = opened.use(createPool({ url, size: 1, log: testLog, applicationName: "test", tls: tls.database }));
   return {
     pool,

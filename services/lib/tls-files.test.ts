@@ -113,7 +113,7 @@ test("a certificate without names will do where peers are known by their address
 
 test("files that were swapped are read and followers told; files that cannot be used are told once, and the last ones stay", async () => {
   const folder = newFolder();
-  await using tls = openTls({ [variable]: folder }, { log, lookEveryMs: 5 });
+  await using tls = openTls({ [variable]: folder }, { log, lookEveryMs: 50 });
   const files = tls.grpc?.files;
   assert.ok(files);
   const told: string[] = [];

@@ -56,10 +56,14 @@ export function openTlsFiles(options: TlsFilesOptions): TlsFiles {
   const { variable, folder, log } = options;
   const listeners = new Set<(material: TlsMaterial) => void>();
   let material = readMaterial(options);
+  let seen = readTexts(folder);
   let toldFault = "";
   let toldAge: Age = "valid";
 
   function reread(): void {
+    const texts = readTexts(folder);
+    if (texts !== undefined && texts === seen) return;
+    seen = texts;
     let next: TlsMaterial;
     try {
       next = readMaterial(options);
@@ -93,6 +97,17 @@ export function openTlsFiles(options: TlsFilesOptions): TlsFiles {
       toldAge = age;
     },
   };
+}
+
+const fileNames = ["ca.crt", "tls.crt", "tls.key"];
+
+/** To see a change for the price of reading; undefined: not all of them can be read. */
+function readTexts(folder: string): string | undefined {
+  try {
+    return fileNames.map((name) => readSecretFile(join(folder, name))).join("\n");
+  } catch {
+    return undefined;
+  }
 }
 
 type Age = "early" | "valid" | "expiring" | "expired";

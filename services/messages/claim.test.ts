@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { type Queryable, transaction } from "#lib/postgres.ts";
+import type { ClaimResponse } from "#proto/heliograph/messages/v1/messages_pb.ts";
 import { createClaims } from "./claims.ts";
 import { dayOf, firstMessageId } from "./domain/partitions.ts";
 import { countQueued } from "./store/claim.ts";
@@ -141,7 +142,7 @@ test("the long queue of a user behind a waiting message holds up nobody else, an
   await fill({ ...others, from: 30_000, count: 50, recipient: "'4915' || 900 - at % 5" });
   const recipientsOf = (rows: readonly { recipient: string }[]): string[] => rows.map(({ recipient }) => recipient);
   const read = await rowsRead(async (tx) => {
-    const { rows, hasMoreUsers } = await createClaims(tx)(asked(phoneNumberId));
+    const { rows, moreUsersInMs } = await createClaims(tx)(asked(phoneNumberId));
     assert.equal(rows.length, 50);
     assert.ok(!recipientsOf(rows).includes("4915100"));
     const order = rows.map(({ seq }) => seq);
@@ -149,7 +150,7 @@ test("the long queue of a user behind a waiting message holds up nobody else, an
       order,
       order.toSorted((a, b) => a - b),
     );
-    assert.equal(hasMoreUsers, false);
+    assert.equal(moreUsersInMs, 200);
   });
   assert.ok(read <= 2_000, `${read} rows`);
   // Its turn comes, and then it is as all others are.
@@ -169,12 +170,23 @@ test("where more users are held up than a claim looks at, the next claims come t
   await fill({ ...heldUp, from: 1, count: 250, state: "'waiting'", dueInMs: "3600000" });
   await fill({ ...heldUp, from: 1_001, count: 500, state: "'accepted'", dueInMs: "0" });
   await fill({ phoneNumberId, from: 3_000, count: 2, recipient: "'4916000'", state: "'accepted'", dueInMs: "0" });
-  const claim = () => on.client.claim({ phoneNumberId, term, replyLimit: 100 });
+  const claim = (heldMessageIds: string[] = []) =>
+    on.client.claim({ phoneNumberId, term, replyLimit: 100, heldMessageIds });
   const claimed = [await claim(), await claim(), await claim()];
   assert.deepEqual(
     claimed.map(({ messages }) => messages.length),
     [0, 0, 2],
   );
   const [first] = claimed;
-  assert.ok(first?.nextDueAt !== undefined && timestampDate(first.nextDueAt).getTime() < now.getTime() + 1_000);
+  const dueInMs = ({ nextDueAt }: ClaimResponse): number =>
+    nextDueAt === undefined ? Infinity : timestampDate(nextDueAt).getTime() - now.getTime();
+  assert.ok(first !== undefined && dueInMs(first) < 1_000);
+  // Two rounds that find nothing more, and it is quiet until the waits are over.
+  const ids = claimed.flatMap(({ messages }) => messages.map(({ messageId }) => messageId));
+  const waits: number[] = [];
+  for (let round = 0; round < 6; round += 1) waits.push(dueInMs(await claim(ids)));
+  assert.ok(
+    waits.some((waitMs) => waitMs >= 3_600_000),
+    waits.join(" "),
+  );
 });

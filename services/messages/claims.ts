@@ -14,34 +14,46 @@ import {
 type Claimed = {
   frame: ClaimFrame;
   rows: ClaimedRow[];
-  /** Users are left to be looked at. */
-  hasMoreUsers: boolean;
+  /** When users that were not looked at may have something; undefined: nobody has, before something becomes due. */
+  moreUsersInMs: number | undefined;
 };
 
 export type Claims = (claim: Claim) => Promise<Claimed>;
 
-export function createClaims(db: Queryable): Claims {
-  /** Behind which user the next walk begins. Only where it is, and only in this copy of the service. */
-  const places = new Map<string, string>();
+/** Between two walks that find nothing. */
+const emptyWalkMs = 200;
 
-  async function walk(claim: Claim, lane: Lane, found: ClaimedRow[]): Promise<boolean> {
+/** Behind which user the next walk begins, and whether this round through them has found anything. */
+type Place = { after: string; hasFound: boolean };
+
+export function createClaims(db: Queryable): Claims {
+  /** Only where one is, and only in this copy of the service. */
+  const places = new Map<string, Place>();
+
+  async function walk(claim: Claim, lane: Lane, found: ClaimedRow[]): Promise<number | undefined> {
     const key = `${claim.phoneNumberId} ${lane}`;
     const most = limitOf(claim, lane) - found.filter((row) => row.lane === lane).length;
-    if (most <= 0) return false;
-    const after = places.get(key) ?? "";
+    if (most <= 0) return undefined;
+    const { after, hasFound: hadFound } = places.get(key) ?? { after: "", hasFound: false };
     const held = [...claim.heldMessageIds, ...found.map(({ message_id }) => message_id)];
     const { rows, next } = await claimOfUsers(db, { ...claim, heldMessageIds: held }, { lane, after, most });
     found.push(...rows);
-    if (next === undefined) places.delete(key);
-    else places.set(key, next);
-    return next !== undefined || after !== "";
+    const hasFound = hadFound || rows.length > 0;
+    if (next === undefined) {
+      places.delete(key);
+      return hasFound ? emptyWalkMs : undefined;
+    }
+    places.set(key, { after: next, hasFound });
+    return rows.length > 0 ? 0 : emptyWalkMs;
   }
 
   return async (claim) => {
     const [frame, rows] = await Promise.all([loadClaimFrame(db, claim), claimMessages(db, claim)]);
-    let hasMoreUsers = false;
-    for (const lane of frame.longLanes) hasMoreUsers = (await walk(claim, lane, rows)) || hasMoreUsers;
-    return { frame, rows: rows.toSorted(byLaneAndOrder), hasMoreUsers };
+    const waits: number[] = [];
+    for (const lane of frame.longLanes) waits.push((await walk(claim, lane, rows)) ?? Infinity);
+    const soonestMs = Math.min(...waits);
+    const moreUsersInMs = Number.isFinite(soonestMs) ? soonestMs : undefined;
+    return { frame, rows: rows.toSorted(byLaneAndOrder), moreUsersInMs };
   };
 }
 

@@ -41,8 +41,6 @@ const overloadedRetryMs = 5_000;
 const maxClaimed = 250;
 // Nobody tells when a quoted message was sent at last, so its quotes are claimed for again after this long.
 const quotesDueMs = 1_000;
-// Users are left to be looked at, of whom those so far had nothing to send.
-const usersDueMs = 200;
 
 export function ledgerHandlers(dependencies: LedgerDependencies) {
   const { db, ledger, register, now } = dependencies;
@@ -104,14 +102,14 @@ async function claim(
   const bulkLimit = Math.min(request.bulkLimit, maxClaimed);
   const at = now();
   const asked = { phoneNumberId, heldMessageIds, replyLimit, bulkLimit, now: at, floor: days.floor() };
-  const { frame, rows, hasMoreUsers } = await claims(asked);
+  const { frame, rows, moreUsersInMs } = await claims(asked);
   if (!isHolder(frame.lease, term)) throw fenced(phoneNumberId, term);
   const wamids = await loadWamids(
     db,
     rows.flatMap(({ context_message_id }) => context_message_id ?? []),
   );
   const quotesDueAt = frame.hasDueQuotes ? new Date(at.getTime() + quotesDueMs) : undefined;
-  const usersDueAt = hasMoreUsers ? new Date(at.getTime() + usersDueMs) : undefined;
+  const usersDueAt = moreUsersInMs === undefined ? undefined : new Date(at.getTime() + moreUsersInMs);
   const nextDueAt = earlier(earlier(frame.nextDueAt, quotesDueAt), usersDueAt);
   return {
     messages: rows.map((row) => {

@@ -110,7 +110,7 @@ test("outcomes are saved after Postgres cut every connection, and nothing is sen
   );
   world.receiver.answer("/cut", () => 200);
   world.receiver.release(200);
-  await until(async () => (await countStates("cut"))["delivered"] === 8);
+  await until(async () => (await countStates("cut"))["delivered"] === 8, { timeoutMs: 30_000 });
   assert.ok([...timesOf("cut").values()].every((times) => times === 1));
 });
 
@@ -124,7 +124,7 @@ test("two copies share the work: each delivery is sent by one of them", async ()
   await until(() => world.receiver.on("/shared").length >= 4);
   world.receiver.answer("/shared", () => 200);
   world.receiver.release(200);
-  await until(async () => (await countStates("shared"))["delivered"] === 80);
+  await until(async () => (await countStates("shared"))["delivered"] === 80, { timeoutMs: 30_000 });
   assert.equal(timesOf("shared").size, 80);
   assert.ok([...timesOf("shared").values()].every((times) => times === 1));
 });
@@ -149,7 +149,7 @@ test("after kill -9 the next process delivers the rest, and repeats what was und
 
   world.receiver.answer("/killed", () => 200);
   await using _service = await world.start();
-  await until(async () => (await countStates("killed"))["delivered"] === 40);
+  await until(async () => (await countStates("killed"))["delivered"] === 40, { timeoutMs: 30_000 });
   const repeated = new Set(hanging.map(({ label }) => label));
   for (const [label, times] of timesOf("killed")) assert.equal(times, repeated.has(label) ? 2 : 1, label);
   for (const { label, headers } of hanging) {
