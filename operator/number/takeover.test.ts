@@ -39,11 +39,12 @@ before(async () => {
 });
 after(() => stage[Symbol.asyncDispose]());
 
-function applyClass(of: "moves" | "default", podTemplate: object): Promise<unknown> {
+/** Where a standby is to come up it has the time that a loaded machine takes for that. */
+function applyClass(of: "moves" | "default", podTemplate: object, standbyTimeoutSeconds = 120): Promise<unknown> {
   const rules = {
     canary: { count: 0, pauseSeconds: 0 },
     surge: { percent: 1, min: 1, max: 1 },
-    takeover: { standbyTimeoutSeconds: 15 },
+    takeover: { standbyTimeoutSeconds },
   };
   const { connectionClassName } = classes[of];
   return stage.apply(connectionClasses, connectionClassName, { ...rules, podTemplate }, { namespace: undefined });
@@ -81,7 +82,7 @@ test("a standby that does not come is given up in time, one at a time, whatever 
     await look();
     return mostMoving > 0;
   };
-  await applyClass("moves", { spec: { nodeSelector: { "example.com/no-such": "node" } } });
+  await applyClass("moves", { spec: { nodeSelector: { "example.com/no-such": "node" } } }, 15);
   await until(isMoving, { timeoutMs });
   await operator[Symbol.asyncDispose]();
   operator = await stage.startOperator();

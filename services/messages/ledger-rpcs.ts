@@ -76,7 +76,7 @@ async function send(
   const { phoneNumberId } = sending;
   const number = (await register.find(phoneNumberId))?.number;
   const at = now();
-  const queued = number === undefined ? 0 : counts.estimate(phoneNumberId, number.spec.queueLimit);
+  const queued = number === undefined ? 0 : await counts.estimate(phoneNumberId, number.spec.queueLimit);
   const acceptance = decideAccept(sending, { number, queued, now: at });
   if (acceptance.kind === "refused") {
     metrics.refused.inc({ reason: acceptance.reason });
