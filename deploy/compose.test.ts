@@ -303,6 +303,11 @@ describe("the commands of the file, started", () => {
         body: JSON.stringify(body),
       });
     await post(phone, { to: orders.displayPhoneNumber, type: "text", text: "Is it ready?" });
+    // Nobody answers what has not arrived; outside of the window the answer would be refused.
+    await until(async () => (await database.pool.query("select from messages.inbound")).rows.length > 0, {
+      timeoutMs: 60_000,
+      message: "the user's message has not arrived",
+    });
     const answer = await post(gateway, text(user, "It is."), { authorization: `Bearer ${apiToken}` });
     assert.equal(answer.status, 200, await answer.text());
     await until(async () => (await (await fetch(phone)).text()).includes("It is."), {
